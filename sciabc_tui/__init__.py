@@ -1,0 +1,1 @@
+"""The control panel of a supercomputer in a briefcase."""

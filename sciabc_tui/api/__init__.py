@@ -1,0 +1,1 @@
+"""HTTP over a Unix socket: the messages, the server and the client."""

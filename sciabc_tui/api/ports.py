@@ -1,0 +1,45 @@
+"""What the API server needs of the head service. `sciabc_tui.head.service.HeadService` fits."""
+
+from typing import Protocol
+
+from sciabc_tui.api.messages import LogChunk, SubmitJob
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.observations import NodeCommand
+from sciabc_tui.cluster.state import State
+
+
+class Backend(Protocol):
+    """The head service, seen by the API. Errors are those of `sciabc_tui.errors`."""
+
+    @property
+    def state(self) -> State:
+        """The newest state."""
+        ...
+
+    async def changed(self, seen: int) -> State:
+        """Wait until the state's revision is not `seen`; give the newest."""
+        ...
+
+    def obey(self, command: NodeCommand) -> None:
+        """Do what an operator asked, or raise `CommandRefused`."""
+        ...
+
+    async def submit(self, request: SubmitJob, *, by: str) -> Job:
+        """Check a job and put it into the queue, or raise `CommandRefused`."""
+        ...
+
+    async def cancel(self, job: JobId, *, by: str) -> None:
+        """Cancel a job, or raise `NotFound` or `CommandRefused`."""
+        ...
+
+    async def jobs(self, limit: int) -> tuple[Job, ...]:
+        """Give the newest jobs, also those that the state no longer carries."""
+        ...
+
+    async def read_log(self, job: JobId, *, offset: int, limit: int) -> LogChunk:
+        """Read whole lines of a job's log; a negative offset counts from the end. Raises `NotFound`."""
+        ...
+
+    def hostfile(self) -> str:
+        """Give the present nodes.txt."""
+        ...

@@ -1,0 +1,357 @@
+"""What was decided about a node.
+
+Each event names what happened in the past tense and knows what it changes on the node: `on(node)` gives
+the node afterwards. `sciabc_tui.cluster.state.apply` puts it into the state.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sciabc_tui.cluster.node import (
+    TREND_LENGTH,
+    Drain,
+    Facts,
+    HostKey,
+    Instant,
+    Liveness,
+    Node,
+    NodeId,
+    Readiness,
+    Reading,
+    Trust,
+)
+from sciabc_tui.cluster.observations import Sighted
+
+
+class NodeEvent(Protocol):
+    """What happened to one node that is known already."""
+
+    @property
+    def node(self) -> NodeId:
+        """The node it happened to."""
+        ...
+
+    def on(self, node: Node, /) -> Node:
+        """Give the node afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnnounced:
+    """It was announced again, perhaps with another address."""
+
+    node: NodeId
+    sighted: Sighted
+
+    def on(self, node: Node, /) -> Node:
+        """Take over what the announcement says; a proven address stays first while the stream is open."""
+        said = self.sighted
+        return replace(
+            node,
+            addresses=said.addresses,
+            contact=node.contact if node.streaming or node.contact in said.addresses else "",
+            port=said.port,
+            user=said.user or node.user,
+            advertised_slots=said.slots if said.slots is not None else node.advertised_slots,
+            goodbye_at=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLost:
+    """Another node proved to live at this address now."""
+
+    node: NodeId
+    address: str
+
+    def on(self, node: Node, /) -> Node:
+        """Take the address away."""
+        left = tuple(a for a in node.addresses if a != self.address)
+        return replace(node, addresses=left, contact="" if node.contact == self.address else node.contact)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressProven:
+    """The node proved at this address that it holds its host key."""
+
+    node: NodeId
+    address: str
+
+    def on(self, node: Node, /) -> Node:
+        """Reach it there from now on."""
+        others = tuple(a for a in node.addresses if a != self.address)
+        return replace(node, contact=self.address, addresses=(self.address, *others))
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyOffered:
+    """A node that nobody approved showed its host key."""
+
+    node: NodeId
+    key: HostKey
+    address: str
+
+    def on(self, node: Node, /) -> Node:
+        """Keep the key for the person who approves."""
+        return replace(node, host_key=self.key, contact=self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyChanged:
+    """A trusted node's address shows a key that nobody approved."""
+
+    node: NodeId
+    key: HostKey
+
+    def on(self, node: Node, /) -> Node:
+        """Stop everything to it; keep both keys for the explanation."""
+        return replace(node, trust=Trust.CHANGED, offered_key=self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyConfirmed:
+    """A node whose key had changed shows the approved one again."""
+
+    node: NodeId
+
+    def on(self, node: Node, /) -> Node:
+        """Trust it as before."""
+        return replace(node, trust=Trust.TRUSTED, offered_key=None)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeApproved:
+    """A person approved the host key."""
+
+    node: NodeId
+    by: str
+
+    def on(self, node: Node, /) -> Node:
+        """Trust it."""
+        return replace(node, trust=Trust.TRUSTED, readiness_reason="")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeForgotten:
+    """A person took the trust back; a node that is present starts anew as unknown."""
+
+    node: NodeId
+    by: str
+
+    def on(self, node: Node, /) -> Node:
+        """Make it unknown; its key is read anew."""
+        return replace(
+            node,
+            trust=Trust.UNKNOWN,
+            host_key=None,
+            offered_key=None,
+            readiness=Readiness.UNPROVISIONED,
+            readiness_reason="",
+            streaming=False,
+            drained=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHeard:
+    """A sign of life of a node that was alive already."""
+
+    node: NodeId
+    at: Instant
+    how: str
+
+    def on(self, node: Node, /) -> Node:
+        """Note when and how."""
+        return replace(node, heard_at=self.at, heard_how=self.how)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReturned:
+    """A node that was suspect, dead or gone gave a sign of life."""
+
+    node: NodeId
+    at: Instant
+    how: str
+
+    def on(self, node: Node, /) -> Node:
+        """It is alive again."""
+        return replace(
+            node,
+            liveness=Liveness.ALIVE,
+            since=self.at,
+            heard_at=self.at,
+            heard_how=self.how,
+            answered_at=None,
+            probe="",
+            goodbye_at=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSuspected:
+    """It is silent for too long."""
+
+    node: NodeId
+    at: Instant
+    why: str
+
+    def on(self, node: Node, /) -> Node:
+        """Doubt it; probes will tell."""
+        return replace(node, liveness=Liveness.SUSPECT, since=self.at, probe=self.why, answered_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLost:
+    """It stayed silent and answers no probe."""
+
+    node: NodeId
+    at: Instant
+    why: str
+
+    def on(self, node: Node, /) -> Node:
+        """It is dead until it gives a sign of life."""
+        return replace(node, liveness=Liveness.DEAD, since=self.at, probe=self.why, streaming=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLeft:
+    """It said goodbye and is gone."""
+
+    node: NodeId
+    at: Instant
+
+    def on(self, node: Node, /) -> Node:
+        """It left."""
+        return replace(node, liveness=Liveness.LEFT, since=self.at, goodbye_at=self.at, streaming=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GoodbyeNoted:
+    """Somebody said goodbye in its name while its stream is alive, which the head does not believe yet."""
+
+    node: NodeId
+    at: Instant
+
+    def on(self, node: Node, /) -> Node:
+        """Remember it: if the stream ends soon, the node left."""
+        return replace(node, goodbye_at=self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBegan:
+    """Its stream of readings is open."""
+
+    node: NodeId
+
+    def on(self, node: Node, /) -> Node:
+        """Expect readings."""
+        return replace(node, streaming=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """Its stream of readings is closed."""
+
+    node: NodeId
+
+    def on(self, node: Node, /) -> Node:
+        """Expect none."""
+        return replace(node, streaming=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReadied:
+    """It was approved, let the head in and sends readings: it can compute."""
+
+    node: NodeId
+
+    def on(self, node: Node, /) -> Node:
+        """It is ready."""
+        return replace(node, readiness=Readiness.READY, readiness_reason="")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRefusedLogin:
+    """It did not let the head in."""
+
+    node: NodeId
+    reason: str
+
+    def on(self, node: Node, /) -> Node:
+        """It needs provisioning; the reason names the next step."""
+        return replace(node, readiness=Readiness.UNPROVISIONED, readiness_reason=self.reason, streaming=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingAccepted:
+    """Its load is known."""
+
+    node: NodeId
+    reading: Reading
+
+    def on(self, node: Node, /) -> Node:
+        """Show it, and add it to the trend."""
+        cpu = self.reading.cpu_percent
+        trend = node.trend if cpu is None else (*node.trend, round(cpu))[-TREND_LENGTH:]
+        return replace(node, reading=self.reading, trend=trend, heard_at=self.reading.at, heard_how="reading")
+
+
+@dataclass(frozen=True, slots=True)
+class FactsLearned:
+    """What holds while it runs is known."""
+
+    node: NodeId
+    facts: Facts
+
+    def on(self, node: Node, /) -> Node:
+        """Keep the facts."""
+        return replace(node, facts=self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswered:
+    """Its kernel answers although the stream is silent: stalled, not gone."""
+
+    node: NodeId
+    at: Instant
+    how: str
+
+    def on(self, node: Node, /) -> Node:
+        """Keep it suspect, and say so."""
+        return replace(node, answered_at=self.at, probe=self.how)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed:
+    """It answers no probe."""
+
+    node: NodeId
+    how: str
+
+    def on(self, node: Node, /) -> Node:
+        """Note what was found."""
+        return replace(node, probe=self.how)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDrained:
+    """An operator wants no new jobs here."""
+
+    node: NodeId
+    drain: Drain
+
+    def on(self, node: Node, /) -> Node:
+        """Set the flag."""
+        return replace(node, drained=self.drain)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResumed:
+    """An operator wants jobs here again."""
+
+    node: NodeId
+    by: str
+
+    def on(self, node: Node, /) -> Node:
+        """Clear the flag."""
+        return replace(node, drained=None)

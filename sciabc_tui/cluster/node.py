@@ -1,0 +1,233 @@
+"""A node and the separate axes of its state.
+
+The words are those of the field: liveness from memberlist, drained from Slurm, slot and hostfile from
+Open MPI. A state is never shown without why: `sciabc_tui.cluster.wording.evidence` reads it off the node.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+NodeId = NewType("NodeId", str)
+
+Instant: TypeAlias = float
+"""Seconds on the head's monotonic clock."""
+
+READING_PERIOD = 1.0
+"""Seconds between two readings on the stream of a ready node."""
+
+CONTACT_PERIOD = 5.0
+"""Seconds between two contacts with a node that sends no readings (not approved, not ready)."""
+
+SUSPECT_AFTER = 3
+"""Periods of silence after which a node is suspect."""
+
+DEAD_AFTER = 5
+"""Periods of silence after which a node that answers no probe is dead."""
+
+TREND_LENGTH = 30
+"""How many CPU readings a node keeps for its sparkline."""
+
+
+class Origin(StrEnum):
+    """How the head came to know a node."""
+
+    LOCAL = "local"
+    MDNS = "mdns"
+    STATIC = "static"
+    REMEMBERED = "remembered"
+
+
+class Liveness(StrEnum):
+    """Is it there? `left` said goodbye, `dead` vanished."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+
+
+class Trust(StrEnum):
+    """What is known of the SSH host key."""
+
+    UNKNOWN = "unknown"
+    TRUSTED = "trusted"
+    CHANGED = "changed"
+
+
+class Readiness(StrEnum):
+    """Can it compute?"""
+
+    UNPROVISIONED = "unprovisioned"
+    READY = "ready"
+
+
+class RowWord(StrEnum):
+    """The one derived word that a row shows."""
+
+    READY = "ready"
+    BUSY = "busy"
+    NEW = "new"
+    SUSPECT = "suspect"
+    DOWN = "down"
+    LEFT = "left"
+    DRAINED = "drained"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """An SSH host key: its algorithm, the public blob in base64, and `SHA256:...` as OpenSSH prints it."""
+
+    kind: str
+    blob: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a node's load. What was not measured is None."""
+
+    at: Instant
+    cpu_percent: float | None = None
+    """0 to 100, over all cores, since the reading before."""
+    load1: float | None = None
+    memory_used: int | None = None
+    """Bytes, without what the kernel could free at once."""
+    memory_total: int | None = None
+    temperature: float | None = None
+    """Degrees Celsius."""
+    uptime: float | None = None
+    """Seconds since the node's kernel started."""
+
+    @property
+    def memory_percent(self) -> float | None:
+        """0 to 100, or None when it was not measured."""
+        if self.memory_used is None or not self.memory_total:
+            return None
+        return 100.0 * self.memory_used / self.memory_total
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What holds for as long as a node runs; empty where it was not found."""
+
+    cores: int = 0
+    machine: str = ""
+    """As `uname -m` prints it."""
+    kernel: str = ""
+    model: str = ""
+    host_name: str = ""
+    boot_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """An operator's flag: no new jobs here."""
+
+    reason: str
+    by: str
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One board, the head itself included."""
+
+    id: NodeId
+    name: str
+    origin: Origin
+    addresses: tuple[str, ...] = ()
+    """As announced, newest first; only the cluster's own networks."""
+    contact: str = ""
+    """The address where the head last proved the host key; it outranks what is announced."""
+    port: int = 22
+    user: str = ""
+    """Whom to log in as; empty: the head's configuration decides."""
+    advertised_slots: int | None = None
+
+    liveness: Liveness = Liveness.ALIVE
+    since: Instant = 0.0
+    """When the liveness became what it is."""
+    heard_at: Instant = 0.0
+    """The last sign of life that the head saw by itself."""
+    heard_how: str = "announced"
+    answered_at: Instant | None = None
+    """When the kernel last answered a probe while the stream was silent."""
+    probe: str = ""
+    """What the last probe found, in words."""
+    goodbye_at: Instant | None = None
+
+    trust: Trust = Trust.UNKNOWN
+    host_key: HostKey | None = None
+    """The approved key, or while trust is unknown the one it offers."""
+    offered_key: HostKey | None = None
+    """Of a node whose key changed: the key it offers now."""
+
+    readiness: Readiness = Readiness.UNPROVISIONED
+    readiness_reason: str = ""
+    streaming: bool = False
+    """Is a stream of readings open?"""
+
+    drained: Drain | None = None
+    reading: Reading | None = None
+    facts: Facts | None = None
+    trend: tuple[int, ...] = field(default=())
+    """The last CPU readings in whole per cent, oldest first."""
+
+    @property
+    def schedulable(self) -> bool:
+        """May a job be placed here?"""
+        return (
+            self.liveness is Liveness.ALIVE
+            and self.trust is Trust.TRUSTED
+            and self.readiness is Readiness.READY
+            and self.drained is None
+        )
+
+    @property
+    def address(self) -> str:
+        """Where to reach it now; empty when nobody said."""
+        return self.contact or (self.addresses[0] if self.addresses else "")
+
+    @property
+    def present(self) -> bool:
+        """Is it still there, as far as is known?"""
+        return self.liveness in {Liveness.ALIVE, Liveness.SUSPECT}
+
+    @property
+    def slots(self) -> int:
+        """How many ranks fit here: what the node announces, else its cores; 0 when nothing is known."""
+        if self.advertised_slots is not None:
+            return self.advertised_slots
+        return self.facts.cores if self.facts else 0
+
+    @property
+    def period(self) -> float:
+        """Seconds between two signs of life that are due."""
+        return READING_PERIOD if self.readiness is Readiness.READY else CONTACT_PERIOD
+
+
+def row_word(node: Node, *, busy: bool) -> RowWord:
+    """Derive the one word for a row; what hinders most comes first."""
+    if node.trust is Trust.CHANGED:
+        return RowWord.REFUSED
+    match node.liveness:
+        case Liveness.DEAD:
+            return RowWord.DOWN
+        case Liveness.LEFT:
+            return RowWord.LEFT
+        case Liveness.SUSPECT:
+            return RowWord.SUSPECT
+        case Liveness.ALIVE:
+            return _word_of_alive(node, busy=busy)
+
+
+def _word_of_alive(node: Node, *, busy: bool) -> RowWord:
+    if node.trust is Trust.UNKNOWN:
+        return RowWord.NEW
+    if node.readiness is not Readiness.READY:
+        return RowWord.REFUSED if node.readiness_reason else RowWord.NEW
+    if node.drained is not None:
+        return RowWord.DRAINED
+    return RowWord.BUSY if busy else RowWord.READY

@@ -1,0 +1,207 @@
+"""States and events in words: one line each, with the evidence.
+
+Plain text for every front end; none of it is markup, and names in it were validated at the edge.
+"""
+
+from sciabc_tui.cluster import events as ev
+from sciabc_tui.cluster.job import Job, JobState
+from sciabc_tui.cluster.node import Instant, Liveness, Node, NodeId, Origin, Readiness, Trust
+from sciabc_tui.cluster.nodeset import fold
+from sciabc_tui.cluster.state import (
+    Event,
+    HeadDelayed,
+    JobEnded,
+    JobEvent,
+    JobStarted,
+    JobSubmitted,
+    JobWaited,
+    ListeningChanged,
+    NodeAppeared,
+    NodeMerged,
+    NodeRemoved,
+    ServiceStopping,
+    Severity,
+    SightingRefused,
+    UplinkChanged,
+)
+
+Line = tuple[Severity, str]
+
+
+def span(seconds: float) -> str:
+    """Write a duration in at most six characters: `0.4 s`, `12 s`, `2m14s`, `3h05m`, `12d04h`."""
+    seconds = max(0.0, seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def evidence(node: Node, now: Instant) -> str:
+    """Say why the node's row shows what it shows."""
+    if node.trust is Trust.CHANGED:
+        old = node.host_key.fingerprint if node.host_key else "--"
+        new = node.offered_key.fingerprint if node.offered_key else "--"
+        return f"host key changed (was {old}, is {new}); if you re-flashed it: forget"
+    if node.liveness is not Liveness.ALIVE:
+        return _evidence_of_absence(node, now)
+    if node.trust is Trust.UNKNOWN:
+        return f"key {node.host_key.fingerprint}" if node.host_key else _contact_evidence(node, now)
+    if node.drained is not None:
+        return (
+            f'"{node.drained.reason}" by {node.drained.by}'
+            if node.drained.reason
+            else f"by {node.drained.by}"
+        )
+    if node.readiness is not Readiness.READY:
+        return node.readiness_reason or _contact_evidence(node, now)
+    if node.origin is Origin.LOCAL:
+        return "local"
+    return f"{node.heard_how} {span(now - node.heard_at)}"
+
+
+def _contact_evidence(node: Node, now: Instant) -> str:
+    seen = f"{node.heard_how} {span(now - node.heard_at)} ago"
+    return f"{seen}, {node.probe}" if node.probe else f"{seen}, connecting"
+
+
+def _evidence_of_absence(node: Node, now: Instant) -> str:
+    if node.liveness is Liveness.LEFT:
+        return f"said goodbye {span(now - node.since)} ago"
+    silent = f"silent {span(now - node.heard_at)}" if node.heard_how else ""
+    if node.liveness is Liveness.SUSPECT and node.answered_at is not None:
+        silent = f"stalled: {silent}"
+    return ", ".join(part for part in (silent, node.probe) if part) or "no sign of life yet"
+
+
+def describe(event: Event, names: "Names") -> Line | None:
+    """Give the log line of an event; None for what happens all the time."""
+    match event:
+        case JobSubmitted() | JobWaited() | JobStarted() | JobEnded():
+            return _describe_job(event)
+        case UplinkChanged(uplink):
+            if uplink.address:
+                return Severity.INFO, f"external IP {uplink.address} on {uplink.interface}"
+            return Severity.WARN, f"no external IP: {uplink.problem}"
+        case ListeningChanged(listening):
+            where = ", ".join(listening.interfaces) or "no interface"
+            problem = f": {listening.problem}" if listening.problem else ""
+            return Severity.WARN if problem else Severity.INFO, f"listening for nodes on {where}{problem}"
+        case HeadDelayed(late):
+            return (
+                Severity.WARN,
+                f"the head itself stalled for {span(late)}: nobody is blamed for that silence",
+            )
+        case SightingRefused(text):
+            return Severity.WARN, text
+        case ServiceStopping():
+            return Severity.INFO, "head service told to stop"
+        case _:
+            return _describe_roster(event, names)
+
+
+class Names:
+    """Node names by id, as they were before the event and, for new nodes, after it."""
+
+    def __init__(self, *tables: "dict[NodeId, str]") -> None:
+        self._tables = tables
+
+    def __getitem__(self, node: NodeId) -> str:
+        for table in self._tables:
+            if node in table:
+                return table[node]
+        return str(node)
+
+
+def _describe_roster(event: Event, names: Names) -> Line | None:
+    match event:
+        case NodeAppeared(new):
+            how = "configured" if new.origin is Origin.STATIC else new.heard_how or "remembered"
+            return Severity.INFO, f"{new.name} {how} at {new.address or 'no address yet'}"
+        case NodeMerged(alias, node):
+            return Severity.INFO, f"{names[alias]} is {names[node]}: it holds the same host key"
+        case NodeRemoved(_, name, by):
+            return Severity.INFO, f"{name} forgotten by {by}"
+        case _:
+            return _describe_liveness(event, names)
+
+
+def _describe_liveness(event: Event, names: Names) -> Line | None:
+    match event:
+        case ev.NodeReturned(node, _, how):
+            return Severity.INFO, f"{names[node]} is back: {how}"
+        case ev.NodeSuspected(node, _, why):
+            return Severity.WARN, f"{names[node]} suspect: {why}"
+        case ev.NodeLost(node, _, why):
+            return Severity.ERROR, f"{names[node]} down: silent, {why}"
+        case ev.NodeLeft(node):
+            return Severity.INFO, f"{names[node]} left: said goodbye"
+        case ev.GoodbyeNoted(node):
+            return Severity.INFO, f"{names[node]}: a goodbye was heard, but its stream is alive"
+        case _:
+            return _describe_trust(event, names)
+
+
+def _describe_trust(event: Event, names: Names) -> Line | None:
+    match event:
+        case ev.HostKeyOffered(node, key):
+            return (
+                Severity.INFO,
+                f"{names[node]} offers host key {key.fingerprint}: approve it if it is yours",
+            )
+        case ev.HostKeyChanged(node, key):
+            return Severity.ERROR, (
+                f"{names[node]}: host key changed, is {key.fingerprint}. "
+                f"If you re-flashed it: sciabc-tui nodes forget {names[node]}"
+            )
+        case ev.HostKeyConfirmed(node):
+            return Severity.INFO, f"{names[node]} shows its approved host key again"
+        case ev.NodeApproved(node, by):
+            return Severity.INFO, f"{names[node]} approved by {by}"
+        case ev.NodeForgotten(node, by):
+            return Severity.INFO, f"{names[node]} forgotten by {by}"
+        case _:
+            return _describe_service(event, names)
+
+
+def _describe_service(event: Event, names: Names) -> Line | None:
+    match event:
+        case ev.NodeReadied(node):
+            return Severity.INFO, f"{names[node]} ready"
+        case ev.NodeRefusedLogin(node, reason):
+            return Severity.WARN, f"{names[node]}: {reason}"
+        case ev.NodeDrained(node, drain):
+            why = f': "{drain.reason}"' if drain.reason else ""
+            return Severity.INFO, f"{names[node]} drained by {drain.by}{why}"
+        case ev.NodeResumed(node, by):
+            return Severity.INFO, f"{names[node]} resumed by {by}"
+        case _:
+            return None
+
+
+def _describe_job(event: JobEvent) -> Line | None:
+    job = event.job
+    match event:
+        case JobSubmitted():
+            return Severity.INFO, f"job {job.id} {job.name} submitted by {job.by or 'somebody'}"
+        case JobStarted():
+            nodes = fold(part.name for part in job.allocation)
+            return Severity.INFO, f"job {job.id} {job.name} started: {job.slots} ranks on {nodes}"
+        case JobEnded():
+            bad = job.state in {JobState.FAILED, JobState.NODE_FAIL, JobState.TIMEOUT}
+            return Severity.ERROR if bad else Severity.INFO, f"job {job.id} {job.name} {outcome(job)}"
+        case JobWaited():
+            return None
+
+
+def outcome(job: Job) -> str:
+    """Say how a job stands: its state, and why."""
+    exit_ = f", exit {job.exit_code}" if job.exit_code else ""
+    reason = f": {job.reason}" if job.reason else ""
+    return f"{job.state.value}{exit_}{reason}"

@@ -1,0 +1,238 @@
+"""Settings: frozen, documented, and each with the place it came from.
+
+Read in this order, later ones win:
+
+1. the defaults below
+2. /etc/sciabc/config.toml
+3. ~/.config/sciabc/config.toml (`$XDG_CONFIG_HOME`), or the file that `--config` or `$SCIABC_CONFIG` names
+4. the environment: `SCIABC_SECTION_KEY`, as in `SCIABC_PANEL_SIZE=20x4`; lists with commas
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, cast, get_args, get_type_hints
+
+import msgspec
+import platformdirs
+from msgspec import Meta, Struct
+
+from sciabc_tui.errors import ConfigError
+
+SYSTEM_FILE = Path("/etc/sciabc/config.toml")
+
+
+class ClusterSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[cluster]`: where the nodes are and how the head logs in."""
+
+    interfaces: Annotated[
+        tuple[str, ...],
+        Meta(description="Network interfaces of the cluster. Empty: every one that is not the way out."),
+    ] = ()
+    nodes: Annotated[
+        tuple[str, ...],
+        Meta(description="Nodes that no multicast reaches: [USER@]HOST[:PORT]."),
+    ] = ()
+    user: Annotated[str, Meta(description="Whom to log in as on the nodes. Empty: the head's own user.")] = ""
+    identity: Annotated[
+        str, Meta(description="Private SSH key for the nodes. Empty: the agent's and ~/.ssh/id_*.")
+    ] = ""
+    head_slots: Annotated[
+        int, Meta(ge=-1, le=4096, description="Ranks that the head itself takes. -1: one a core.")
+    ] = -1
+
+
+class JobsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[jobs]`: how jobs are launched."""
+
+    launcher: Annotated[
+        str, Meta(description="Path of mpirun. Empty: the wheel's, else the one on PATH.")
+    ] = ""
+    python: Annotated[
+        str,
+        Meta(description="Python on the nodes, for Python programs. Empty: as the head's own, same path."),
+    ] = ""
+    allow_root: Annotated[
+        bool, Meta(description="Let root run jobs on other nodes. Open MPI warns against it, and so do we.")
+    ] = False
+
+
+class PanelSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[panel]`: the LCD and the lamp."""
+
+    lcd: Annotated[Literal["auto", "off"], Meta(description="auto: drive the LCD when one answers.")] = "auto"
+    size: Annotated[Literal["16x2", "20x4"], Meta(description="Columns x rows of the LCD.")] = "16x2"
+    i2c_bus: Annotated[int, Meta(ge=0, le=255, description="N of /dev/i2c-N.")] = 1
+    i2c_address: Annotated[
+        int, Meta(ge=0, le=0x77, description="Address of the PCF8574. 0: look at 0x27 and 0x3f.")
+    ] = 0
+    lamp: Annotated[
+        Literal["auto", "off"], Meta(description="auto: drive the BlinkStick when one is there.")
+    ] = "auto"
+
+
+class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[paths]`: where things are kept. Empty: the place that the system gives to the user."""
+
+    state: Annotated[str, Meta(description="Approved keys, jobs and logs.")] = ""
+    runtime: Annotated[str, Meta(description="The API's socket.")] = ""
+    nodes_txt: Annotated[
+        str,
+        Meta(description="The hostfile of 2016: one IPv4 address a line. Empty: STATE/hostfile/nodes.txt."),
+    ] = ""
+
+    @property
+    def state_dir(self) -> Path:
+        """Where approved keys, jobs and logs are kept."""
+        return Path(self.state or platformdirs.user_state_path("sciabc", appauthor=False))
+
+    @property
+    def runtime_dir(self) -> Path:
+        """Where the socket of the API is."""
+        return Path(self.runtime or platformdirs.user_runtime_path("sciabc", appauthor=False))
+
+    @property
+    def socket(self) -> Path:
+        """The API's socket."""
+        return self.runtime_dir / "api.sock"
+
+    @property
+    def hostfile(self) -> Path:
+        """The hostfile of 2016, in a folder of its own so that it can be shared or mounted."""
+        return Path(self.nodes_txt) if self.nodes_txt else self.state_dir / "hostfile" / "nodes.txt"
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    cluster: ClusterSettings = ClusterSettings()
+    jobs: JobsSettings = JobsSettings()
+    panel: PanelSettings = PanelSettings()
+    paths: PathSettings = PathSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective setting, for `sciabc-tui config`."""
+
+    key: str
+    value: object
+    source: str
+    """`default`, a file, or `$VARIABLE`."""
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and where each came from."""
+
+    settings: Settings
+    effective: tuple[Setting, ...]
+
+
+def user_file() -> Path:
+    """Where the user's configuration file is."""
+    return platformdirs.user_config_path("sciabc", appauthor=False) / "config.toml"
+
+
+def load(*, file: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read the settings.
+
+    Args:
+        file: A configuration file that must exist, in place of the user's own.
+        environ: The environment.
+
+    Raises:
+        ConfigError: A file can't be read, or a value is not what its key takes.
+    """
+    named = file or (Path(environ["SCIABC_CONFIG"]) if environ.get("SCIABC_CONFIG") else None)
+    settings = Settings()
+    sources: dict[str, str] = {}
+    for path, must_exist in ((SYSTEM_FILE, False), (named or user_file(), named is not None)):
+        table = _read(path, must_exist=must_exist)
+        settings = _merge(settings, table, str(path), sources, strict=True)
+    settings = _merge_environment(settings, environ, sources)
+    return Loaded(settings, tuple(_effective(settings, sources)))
+
+
+def _read(path: Path, *, must_exist: bool) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"{path} does not exist. Next: sciabc-tui config --help") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}. Next: ls -l {path}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}. Next: mend that line") from error
+
+
+def _merge(
+    settings: Settings, table: Mapping[str, object], source: str, sources: dict[str, str], *, strict: bool
+) -> Settings:
+    known = cast("dict[str, dict[str, object]]", msgspec.to_builtins(settings))
+    for section, values in table.items():
+        if section not in known or not isinstance(values, dict):
+            names = ", ".join(f"[{name}]" for name in known)
+            raise ConfigError(f"{source}: [{section}] is no section. Next: use one of {names}")
+        for key, value in cast("dict[str, object]", values).items():
+            if key not in known[section]:
+                names = ", ".join(known[section])
+                raise ConfigError(f"{source}: {section}.{key} is no setting. Next: use one of {names}")
+            known[section][key] = value
+            sources[f"{section}.{key}"] = source
+    try:
+        return msgspec.convert(known, Settings, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(error)}. Next: sciabc-tui config --help") from error
+
+
+def _merge_environment(settings: Settings, environ: Mapping[str, str], sources: dict[str, str]) -> Settings:
+    for section, key, current in _leaves(settings):
+        variable = f"SCIABC_{section}_{key}".upper()
+        text = environ.get(variable)
+        if text is None:
+            continue
+        value = [part for part in text.split(",") if part] if isinstance(current, tuple) else text
+        settings = _merge(settings, {section: {key: value}}, f"${variable}", sources, strict=False)
+        sources[f"{section}.{key}"] = f"${variable}"
+    return settings
+
+
+def _leaves(settings: Settings) -> list[tuple[str, str, object]]:
+    sections = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    return [
+        (name, key, getattr(section, key))
+        for name, section in sections.items()
+        for key in section.__struct_fields__
+    ]
+
+
+def _effective(settings: Settings, sources: Mapping[str, str]) -> list[Setting]:
+    return [
+        Setting(
+            f"{section}.{key}",
+            value,
+            sources.get(f"{section}.{key}", "default"),
+            _about(settings, section, key),
+        )
+        for section, key, value in _leaves(settings)
+    ]
+
+
+def _about(settings: Settings, section: str, key: str) -> str:
+    kind = cast("type[Struct]", type(getattr(settings, section)))
+    hints = get_type_hints(kind, include_extras=True)
+    notes = get_args(hints[key])[1:]
+    return next((note.description or "" for note in notes if isinstance(note, Meta)), "")
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """Turn "Expected `int`, got `str` - at `$.panel.i2c_bus`" into "panel.i2c_bus: expected int, got str"."""
+    text, _, place = str(error).partition(" - at ")
+    where = place.strip("`").removeprefix("$.")
+    plain = text.replace("`", "")
+    return f"{where}: {plain[:1].lower()}{plain[1:]}" if where else plain

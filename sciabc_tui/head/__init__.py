@@ -1,0 +1,1 @@
+"""The head service: everything that has effects, and the single writer of state."""

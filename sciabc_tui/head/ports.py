@@ -1,0 +1,53 @@
+"""What the head service needs of the world, so that tests and the simulation can stand in for it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.observations import Observation
+from sciabc_tui.cluster.state import Event, State
+
+
+class Clock(Protocol):
+    """The two clocks. Deadlines use the first, people read the second."""
+
+    def monotonic(self) -> Instant:
+        """Give seconds that never jump."""
+        ...
+
+    def wall(self) -> float:
+        """Give seconds since the epoch; jumps when the board learns the time."""
+        ...
+
+
+class Hub(Protocol):
+    """Where adapters bring what they saw. `sciabc_tui.head.hub.StateHub` is the one."""
+
+    @property
+    def state(self) -> State:
+        """The newest state."""
+        ...
+
+    def observe(self, observations: Sequence[Observation]) -> None:
+        """Take in a batch; only from the loop's thread."""
+        ...
+
+    def from_thread(self, observations: Sequence[Observation]) -> None:
+        """Take in a batch from any thread."""
+        ...
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Take in what was decided outside membership; only from the loop's thread."""
+        ...
+
+    async def changed(self, seen: int) -> State:
+        """Wait until the state's revision is not `seen`; give the newest."""
+        ...
+
+
+class Adapter(Protocol):
+    """A part of the service with effects of its own."""
+
+    async def run(self, hub: Hub) -> None:
+        """Work until cancelled; an adapter that can't work says so in the state and waits."""
+        ...

@@ -1,0 +1,53 @@
+"""What the screen needs of the head service. `sciabc_tui.api.client.Client` fits; tests bring their own."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from sciabc_tui.api.messages import LogChunk, SubmitJob
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.state import State
+
+
+class ClusterClient(Protocol):
+    """The head service, seen by the screen.
+
+    Every call blocks, so each runs in a worker thread. Each raises `sciabc_tui.errors.SciabcError` with a
+    line for the user; `ServiceUnavailable` means that nobody answers.
+    """
+
+    def watch(self) -> Iterator[State]:
+        """Give the state now and whenever it changes (latest wins); ends when the service goes."""
+        ...
+
+    def close_watch(self) -> None:
+        """End `watch` from another thread."""
+        ...
+
+    def submit(self, request: SubmitJob, /) -> Job:
+        """Put a job into the queue."""
+        ...
+
+    def cancel(self, job: JobId, /) -> None:
+        """Cancel a job."""
+        ...
+
+    def log(self, job: JobId, /, *, offset: int, limit: int) -> LogChunk:
+        """Read whole lines of a job's log from a byte offset; a negative one counts from the end."""
+        ...
+
+    def approve(self, node: NodeId, fingerprint: str, /) -> None:
+        """Trust the node's host key."""
+        ...
+
+    def forget(self, node: NodeId, /) -> None:
+        """Forget the node and its host key."""
+        ...
+
+    def drain(self, node: NodeId, reason: str, /) -> None:
+        """Take no new jobs there."""
+        ...
+
+    def resume(self, node: NodeId, /) -> None:
+        """Take new jobs there again."""
+        ...

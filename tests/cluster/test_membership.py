@@ -1,0 +1,258 @@
+"""Membership, case by case: what a briefcase does to its boards, and what the head makes of it."""
+
+import pytest
+
+from sciabc_tui.cluster.membership import HEAD, UNAPPROVED_LIMIT, advance, obey
+from sciabc_tui.cluster.node import Liveness, Origin, Readiness, RowWord, Trust, row_word
+from sciabc_tui.cluster.observations import (
+    ApproveHostKey,
+    DrainNode,
+    ForgetNode,
+    Goodbye,
+    HeadSighted,
+    HostKeyRead,
+    LoginRefused,
+    Observation,
+    Probed,
+    Remembered,
+    ResumeNode,
+    Sighted,
+    StreamClosed,
+    StreamOpened,
+    Ticked,
+)
+from sciabc_tui.cluster.state import SightingRefused, State
+from sciabc_tui.cluster.wording import evidence
+from sciabc_tui.errors import CommandRefused
+from tests.cluster.builders import id_of, key, ordered, reading, ready, run, sighted
+
+ONE = id_of("node01")
+TWO = id_of("node02")
+
+
+def word(state: State) -> RowWord:
+    """Give the word that node01's row shows."""
+    return row_word(state.nodes[ONE], busy=False)
+
+
+def test_a_new_node_is_seen_approved_and_used_in_that_order() -> None:
+    """Discovered is not trusted: only approval, login and a reading make a node schedulable."""
+    state = run(State(), [sighted("node01")], 0.0)
+    assert word(state) is RowWord.NEW
+    state = run(state, [HostKeyRead(ONE, "10.77.0.11", key("a"))], 0.1)
+    assert evidence(state.nodes[ONE], 0.2) == "key SHA256:a"
+    state = ordered(state, ApproveHostKey(ONE, "SHA256:a", "ada"), 1.0)
+    assert not state.nodes[ONE].schedulable
+    state = run(state, [StreamOpened(ONE)], 1.5)
+    assert not state.nodes[ONE].schedulable
+    state = run(state, [reading(ONE, 1.6)], 1.6)
+    assert state.nodes[ONE].schedulable
+    assert word(state) is RowWord.READY
+
+
+def test_a_silent_node_is_suspect_after_three_readings_and_dead_after_five() -> None:
+    """The measured deadlines: suspect at 3 missed readings, dead at 5 when no probe is answered."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [Ticked()], 3.0)
+    assert word(state) is RowWord.READY
+    state = run(state, [Ticked()], 3.1)
+    assert word(state) is RowWord.SUSPECT
+    state = run(state, [Probed(ONE, answered=False, how="no route to host"), Ticked()], 5.0)
+    assert word(state) is RowWord.SUSPECT
+    state = run(state, [Ticked()], 5.1)
+    assert word(state) is RowWord.DOWN
+    assert evidence(state.nodes[ONE], 12.0) == "silent 12 s, no route to host"
+
+
+def test_a_silent_node_whose_kernel_answers_is_stalled_not_dead() -> None:
+    """A swap storm silences the stream, but ARP and TCP still answer: the node stays suspect and says so."""
+    state = run(ready(State(), "node01", 0.0), [Ticked()], 3.1)
+    for second in range(4, 60):
+        found = Probed(ONE, answered=True, how="ssh port answers")
+        state = run(state, [found, Ticked()], float(second))
+    assert word(state) is RowWord.SUSPECT
+    assert evidence(state.nodes[ONE], 59.0) == "stalled: silent 59 s, ssh port answers"
+    state = run(state, [Ticked()], 62.0)
+    assert word(state) is RowWord.DOWN
+
+
+def test_a_reading_brings_a_dead_node_back_at_once() -> None:
+    """A plugged cable: the first reading makes the node schedulable again, with no approval."""
+    state = run(run(ready(State(), "node01", 0.0), [Ticked()], 3.1), [Ticked()], 5.1)
+    assert state.nodes[ONE].liveness is Liveness.DEAD
+    state = run(state, [StreamOpened(ONE), reading(ONE, 20.0)], 20.0)
+    assert state.nodes[ONE].schedulable
+
+
+def test_the_heads_own_stall_blames_nobody() -> None:
+    """A head that was frozen for 10 s declares nobody suspect or dead."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [Ticked(late=10.0)], 11.0)
+    assert word(state) is RowWord.READY
+    state = run(state, [Ticked()], 14.2)
+    assert word(state) is RowWord.SUSPECT
+
+
+def test_a_goodbye_is_believed_only_without_a_live_stream() -> None:
+    """Goodbyes are not authenticated: one for a node whose stream is alive changes nothing."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [Goodbye("mdns:node01")], 1.0)
+    assert word(state) is RowWord.READY
+    state = run(state, [StreamClosed(ONE, "connection reset")], 2.0)
+    assert word(state) is RowWord.LEFT
+    assert evidence(state.nodes[ONE], 4.0) == "said goodbye 2.0 s ago"
+
+
+def test_a_closed_stream_makes_a_node_suspect_at_once() -> None:
+    """A stream that ends without a goodbye is evidence, not yet death."""
+    state = run(ready(State(), "node01", 0.0), [StreamClosed(ONE, "reset by peer")], 0.5)
+    assert word(state) is RowWord.SUSPECT
+    assert "stream closed: reset by peer" in evidence(state.nodes[ONE], 0.6)
+
+
+def test_a_changed_host_key_stops_everything_until_it_is_forgotten() -> None:
+    """A trusted node's address with another key is refused, explained, and never silently accepted."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [StreamClosed(ONE, "reset"), HostKeyRead(ONE, "10.77.0.11", key("evil"))], 1.0)
+    assert state.nodes[ONE].trust is Trust.CHANGED
+    assert word(state) is RowWord.REFUSED
+    assert evidence(state.nodes[ONE], 1.0).startswith("host key changed (was SHA256:node01, is SHA256:evil)")
+    with pytest.raises(CommandRefused, match="nodes forget node01"):
+        obey(state, ApproveHostKey(ONE, "SHA256:evil", "ada"), 2.0)
+    state = ordered(state, ForgetNode(ONE, "ada"), 3.0)
+    state = run(state, [HostKeyRead(ONE, "10.77.0.11", key("evil"))], 3.5)
+    state = ordered(state, ApproveHostKey(ONE, "SHA256:evil", "ada"), 4.0)
+    assert state.nodes[ONE].trust is Trust.TRUSTED
+
+
+def test_the_approved_key_returning_restores_the_trust() -> None:
+    """An impostor that goes away again leaves no harm behind."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [StreamClosed(ONE, "reset"), HostKeyRead(ONE, "10.77.0.11", key("evil"))], 1.0)
+    state = run(state, [HostKeyRead(ONE, "10.77.0.11", key("node01"))], 2.0)
+    assert state.nodes[ONE].trust is Trust.TRUSTED
+
+
+def test_an_impostors_key_does_not_disturb_a_live_stream() -> None:
+    """Somebody at an announced address with another key changes nothing while the node itself is heard."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [HostKeyRead(ONE, "10.77.0.99", key("evil"))], 1.0)
+    assert state.nodes[ONE].schedulable
+
+
+def test_the_wrong_fingerprint_is_not_approved() -> None:
+    """Approval names the very key that the person saw."""
+    state = run(State(), [sighted("node01"), HostKeyRead(ONE, "10.77.0.11", key("a"))], 0.0)
+    with pytest.raises(CommandRefused, match="shows SHA256:a, not SHA256:b"):
+        obey(state, ApproveHostKey(ONE, "SHA256:b", "ada"), 1.0)
+
+
+def test_a_node_back_with_another_address_and_name_is_the_same_node() -> None:
+    """The host key is the identity: a second row dissolves into the node that holds the key."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [StreamClosed(ONE, "reset"), Ticked()], 6.0)
+    again = [sighted("node01-2", "10.77.0.55"), HostKeyRead(id_of("node01-2"), "10.77.0.55", key("node01"))]
+    state = run(state, again, 10.0)
+    assert set(state.nodes) == {ONE}
+    assert state.nodes[ONE].address == "10.77.0.55"
+    assert state.owners["mdns:node01-2"] == ONE
+
+
+def test_swapped_cards_get_their_addresses_swapped() -> None:
+    """After a common power cut two clones may come back with each other's name and address."""
+    state = ready(ready(State(), "node01", 0.0, address="10.77.0.11"), "node02", 0.0, address="10.77.0.12")
+    state = run(state, [StreamClosed(ONE, "reset"), StreamClosed(TWO, "reset")], 1.0)
+    state = run(state, [HostKeyRead(ONE, "10.77.0.11", key("node02"))], 2.0)
+    state = run(state, [HostKeyRead(TWO, "10.77.0.12", key("node01"))], 2.1)
+    assert state.nodes[ONE].address == "10.77.0.12"
+    assert state.nodes[TWO].address == "10.77.0.11"
+    assert {node.trust for node in state.nodes.values()} == {Trust.TRUSTED}
+
+
+def test_a_refused_login_names_its_reason_and_is_not_death() -> None:
+    """A node that answers but does not let the head in is there, and its row says what to do."""
+    state = run(State(), [sighted("node01"), HostKeyRead(ONE, "10.77.0.11", key("a"))], 0.0)
+    state = ordered(state, ApproveHostKey(ONE, "SHA256:a", "ada"), 1.0)
+    for second in range(2, 60, 4):
+        state = run(state, [LoginRefused(ONE, "login refused: ssh-copy-id pi@10.77.0.11")], float(second))
+        state = run(state, [Ticked()], float(second) + 3.0)
+    assert word(state) is RowWord.REFUSED
+    assert evidence(state.nodes[ONE], 60.0) == "login refused: ssh-copy-id pi@10.77.0.11"
+
+
+def test_drain_and_resume_are_an_axis_of_their_own() -> None:
+    """A drained node stays alive and trusted, only takes no jobs."""
+    state = ordered(ready(State(), "node01", 0.0), DrainNode(ONE, "fan broken", "pi"), 1.0)
+    assert word(state) is RowWord.DRAINED
+    assert not state.nodes[ONE].schedulable
+    assert evidence(state.nodes[ONE], 1.0) == '"fan broken" by pi'
+    assert ordered(state, ResumeNode(ONE, "pi"), 2.0).nodes[ONE].schedulable
+
+
+def test_the_head_is_a_node_that_needs_no_approval_and_can_not_be_forgotten() -> None:
+    """The head computes too; it is trusted by itself and never declared silent."""
+    state = run(State(), [HeadSighted("headnode", ("10.77.0.1",), 4), reading(HEAD, 0.0)], 0.0)
+    assert state.nodes[HEAD].schedulable
+    state = run(state, [Ticked()], 1000.0)
+    assert state.nodes[HEAD].schedulable
+    with pytest.raises(CommandRefused, match="can't be forgotten"):
+        obey(state, ForgetNode(HEAD, "ada"), 1.0)
+
+
+def test_a_remembered_node_is_not_alive_until_it_is_heard() -> None:
+    """What was approved yesterday is trusted today, but nobody claims that it is there."""
+    state = run(State(), [Remembered(ONE, "node01", key("a"), ("10.77.0.11",))], 0.0)
+    assert word(state) is RowWord.SUSPECT
+    assert evidence(state.nodes[ONE], 1.0) == "not seen since the head service started"
+    state = run(state, [Ticked()], 26.0)
+    assert word(state) is RowWord.DOWN
+    state = run(state, [sighted("node01"), StreamOpened(ONE), reading(ONE, 30.0)], 30.0)
+    assert state.nodes[ONE].schedulable
+    assert set(state.nodes) == {ONE}
+
+
+def test_a_forgotten_node_that_is_gone_disappears() -> None:
+    """Forgetting a board that nothing announces removes its row."""
+    state = run(State(), [Remembered(ONE, "node01", key("a"))], 0.0)
+    state = ordered(state, ForgetNode(ONE, "ada"), 1.0)
+    assert not state.nodes
+
+
+def test_a_forgotten_node_that_is_present_starts_anew() -> None:
+    """Its stream no longer counts, and it is not schedulable until it is approved again."""
+    state = ordered(ready(State(), "node01", 0.0), ForgetNode(ONE, "ada"), 1.0)
+    state = run(state, [reading(ONE, 1.5)], 1.5)
+    assert word(state) is RowWord.NEW
+    assert not state.nodes[ONE].schedulable
+
+
+def test_announcements_update_a_node_but_never_its_liveness() -> None:
+    """An announcement is believed for joining, never for staying alive: records live for 75 minutes."""
+    state = run(run(ready(State(), "node01", 0.0), [Ticked()], 3.1), [Ticked()], 5.1)
+    state = run(state, [Sighted("mdns:node01", Origin.MDNS, "node01", ("10.77.0.77",), slots=2)], 6.0)
+    node = state.nodes[ONE]
+    assert node.liveness is Liveness.DEAD
+    assert (node.address, node.slots) == ("10.77.0.77", 2)
+
+
+def test_two_nodes_of_one_name_are_told_apart() -> None:
+    """A name on the screen stands for one node."""
+    first = Sighted("mdns:a", Origin.MDNS, "raspberrypi", ("10.77.0.11",))
+    second = Sighted("mdns:b", Origin.MDNS, "raspberrypi", ("10.77.0.12",))
+    state = run(State(), [first, second], 0.0)
+    assert {node.name for node in state.nodes.values()} == {"raspberrypi", "raspberrypi-2"}
+
+
+def test_a_flood_of_announcements_is_bounded() -> None:
+    """Ten thousand fakes do not fill the memory, and the log says what was refused."""
+    fakes: list[Observation] = [sighted(f"fake{number}") for number in range(10_000)]
+    state, events = advance(State(), fakes, 0.0)
+    assert len(state.nodes) == UNAPPROVED_LIMIT
+    assert any(isinstance(event, SightingRefused) for event in events)
+
+
+def test_readiness_is_unprovisioned_until_the_first_reading() -> None:
+    """Nothing is claimed about a node before it was measured."""
+    state = run(State(), [sighted("node01")], 0.0)
+    assert state.nodes[ONE].readiness is Readiness.UNPROVISIONED
+    assert state.nodes[ONE].slots == 0

@@ -54,7 +54,6 @@ class Job:
     allocation: tuple[Allocation, ...] = ()
     reason: str = ""
     """What a pending job waits for, or why it ended as it did; one line with the next step."""
-    by: str = ""
 
     @property
     def slots(self) -> int:

@@ -189,6 +189,7 @@ class JobSubmitted:
     """A job is in the queue."""
 
     job: Job
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,20 +228,16 @@ class PanelShown:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceStopping:
-    """The head service was told to stop."""
+class PartFailed:
+    """A part of the head service stopped working; the text says what goes on without it."""
+
+    text: str
 
 
 RosterEvent: TypeAlias = NodeAppeared | HandleBound | NodeMerged | NodeRemoved | HeadDelayed
 JobEvent: TypeAlias = JobSubmitted | JobWaited | JobStarted | JobEnded
 ServiceEvent: TypeAlias = (
-    HeadDescribed
-    | UplinkChanged
-    | ListeningChanged
-    | PanelShown
-    | JobsLoaded
-    | SightingRefused
-    | ServiceStopping
+    HeadDescribed | UplinkChanged | ListeningChanged | PanelShown | JobsLoaded | SightingRefused | PartFailed
 )
 Event: TypeAlias = NodeEvent | RosterEvent | JobEvent | ServiceEvent
 
@@ -269,7 +266,7 @@ class Draft:
                 | PanelShown()
                 | JobsLoaded()
                 | SightingRefused()
-                | ServiceStopping()
+                | PartFailed()
             ):
                 self._apply_service(event)
             case _:
@@ -307,7 +304,7 @@ class Draft:
             case JobsLoaded(jobs):
                 loaded = {job.id: job for job in jobs}
                 self._state = replace(self._state, jobs=_newest({**loaded, **self._state.jobs}))
-            case SightingRefused() | ServiceStopping():
+            case SightingRefused() | PartFailed():
                 pass  # only worth a line in the log
 
     def done(self) -> State:

@@ -19,7 +19,7 @@ from sciabc_tui.cluster.state import (
     NodeAppeared,
     NodeMerged,
     NodeRemoved,
-    ServiceStopping,
+    PartFailed,
     Severity,
     SightingRefused,
     UplinkChanged,
@@ -100,8 +100,8 @@ def describe(event: Event, names: "Names") -> Line | None:
             )
         case SightingRefused(text):
             return Severity.WARN, text
-        case ServiceStopping():
-            return Severity.INFO, "head service told to stop"
+        case PartFailed(text):
+            return Severity.ERROR, text
         case _:
             return _describe_roster(event, names)
 
@@ -188,8 +188,8 @@ def _describe_service(event: Event, names: Names) -> Line | None:
 def _describe_job(event: JobEvent) -> Line | None:
     job = event.job
     match event:
-        case JobSubmitted():
-            return Severity.INFO, f"job {job.id} {job.name} submitted by {job.by or 'somebody'}"
+        case JobSubmitted(_, by):
+            return Severity.INFO, f"job {job.id} {job.name} submitted by {by}"
         case JobStarted():
             nodes = fold(part.name for part in job.allocation)
             return Severity.INFO, f"job {job.id} {job.name} started: {job.slots} ranks on {nodes}"

@@ -1,8 +1,13 @@
 """What the head service needs of the world, so that tests and the simulation can stand in for it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from jobs.hostfile import Host
+from jobs.spec import JobSpec
+from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.observations import Observation
 from sciabc_tui.cluster.state import Event, State
@@ -50,4 +55,45 @@ class Adapter(Protocol):
 
     async def run(self, hub: Hub) -> None:
         """Work until cancelled; an adapter that can't work says so in the state and waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One launch of a job: which, what, where, and the folder for its files."""
+
+    job: JobId
+    number: int
+    spec: JobSpec
+    hosts: tuple[Host, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended; `at` is in seconds since the epoch."""
+
+    state: JobState
+    at: float
+    exit_code: int | None = None
+    reason: str = ""
+
+
+class Runs(Protocol):
+    """Launches attempts. `sciabc_tui.head.runs.MpiRuns` is the real one."""
+
+    def describe(self) -> tuple[str, str]:
+        """Name the launcher, and say why nothing can be launched; one of the two is empty."""
+        ...
+
+    async def start(self, attempt: Attempt) -> None:
+        """Start the attempt. Raises `jobs.errors.JobsError` if it can't be started."""
+        ...
+
+    async def ended(self, attempt: Attempt) -> Ending:
+        """Wait for the end of an attempt, also of one that an earlier service started."""
+        ...
+
+    async def cancel(self, attempt: Attempt) -> None:
+        """Ask the attempt to end."""
         ...

@@ -1,0 +1,1 @@
+"""Chips and wires: HD44780 behind PCF8574, BlinkStick, and their emulations."""

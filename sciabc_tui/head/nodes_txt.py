@@ -1,0 +1,62 @@
+"""The hostfile of 2016: one IPv4 address a line, for `mpirun --hostfile nodes.txt`."""
+
+import asyncio
+import ipaddress
+from concurrent.futures import Executor
+from pathlib import Path
+
+from jobs.hostfile import nodes_txt, write_atomically
+from sciabc_tui.cluster.node import Node, Origin
+from sciabc_tui.cluster.schedule import capacity
+from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.head.ports import Hub
+
+
+class NodesTxt:
+    """Keeps the file as the cluster is: nodes that leave are removed."""
+
+    def __init__(self, path: Path, disk: Executor) -> None:
+        self._path = path
+        self._disk = disk
+
+    async def run(self, hub: Hub) -> None:
+        """Follow the state."""
+        loop = asyncio.get_running_loop()
+        seen = -1
+        written: str | None = None
+        while True:
+            state = await hub.changed(seen)
+            seen = state.revision
+            text = hostfile(state)
+            if text == written:
+                continue
+            try:
+                await loop.run_in_executor(self._disk, self._write, text)
+            except OSError as error:
+                hub.publish(
+                    [PartFailed(f"{self._path} not written: {error.strerror}. Next: set paths.nodes_txt")]
+                )
+            written = text
+
+    def _write(self, text: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._path, text)
+
+
+def hostfile(state: State) -> str:
+    """Give the present hostfile: every schedulable node with slots, the head first."""
+    nodes = sorted(
+        (node for node in state.nodes.values() if capacity(node) and _ipv4(node)),
+        key=lambda node: (node.origin is not Origin.LOCAL, node.name),
+    )
+    return nodes_txt(_ipv4(node) for node in nodes)
+
+
+def _ipv4(node: Node) -> str:
+    """Give the IPv4 address of a node, or nothing: an old hostfile knows no IPv6."""
+    for address in (node.contact, *node.addresses):
+        try:
+            return str(ipaddress.IPv4Address(address))
+        except ipaddress.AddressValueError:
+            continue
+    return ""

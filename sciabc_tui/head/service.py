@@ -1,0 +1,153 @@
+"""The head service: its parts, started together, watched, and stopped in order."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sciabc_tui.api.messages import LogChunk, SubmitJob
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.observations import NodeCommand, Ticked
+from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.nodes_txt import hostfile
+from sciabc_tui.head.ports import Adapter, Clock, Hub
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25
+"""Seconds between two looks at the deadlines."""
+
+RESTART_AFTER = 5.0
+"""Seconds after which a part that failed is started again."""
+
+
+class HeadService:
+    """What the API serves: the state, and what may be asked of it."""
+
+    def __init__(self, hub: StateHub, dispatcher: Dispatcher) -> None:
+        self._hub = hub
+        self._dispatcher = dispatcher
+
+    @property
+    def state(self) -> State:
+        """The newest state."""
+        return self._hub.state
+
+    async def changed(self, seen: int) -> State:
+        """Wait until the state's revision is not `seen`; give the newest."""
+        return await self._hub.changed(seen)
+
+    def obey(self, command: NodeCommand) -> None:
+        """Do what an operator asked.
+
+        Raises:
+            CommandRefused: The state of the node does not allow it.
+        """
+        self._hub.obey(command)
+
+    async def submit(self, request: SubmitJob, *, by: str) -> Job:
+        """Check a job and put it into the queue.
+
+        Raises:
+            CommandRefused: It can't be run as it stands.
+        """
+        return await self._dispatcher.submit(request, by=by)
+
+    async def cancel(self, job: JobId, *, by: str) -> None:
+        """Cancel a job.
+
+        Raises:
+            NotFound: There is no such job.
+            CommandRefused: It ended already.
+        """
+        await self._dispatcher.cancel(job, by=by)
+
+    async def jobs(self, limit: int) -> tuple[Job, ...]:
+        """Give the newest jobs, newest first."""
+        return await self._dispatcher.jobs(limit)
+
+    async def read_log(self, job: JobId, *, offset: int, limit: int) -> LogChunk:
+        """Read whole lines of a job's log.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        return await self._dispatcher.read_log(job, offset=offset, limit=limit)
+
+    def hostfile(self) -> str:
+        """Give the present nodes.txt."""
+        return hostfile(self._hub.state)
+
+
+class Ticker:
+    """Lets time pass for membership, and says by how much the head itself was late."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def run(self, hub: Hub) -> None:
+        """Tick."""
+        due = self._clock.monotonic() + TICK
+        while True:
+            await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+            now = self._clock.monotonic()
+            hub.observe([Ticked(late=now - due)])
+            due = now + TICK
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the service, and what to call it when it fails."""
+
+    name: str
+    adapter: Adapter
+
+
+async def run_parts(parts: Sequence[Part], hub: Hub) -> None:
+    """Run the parts until cancelled; one that fails is told about and started again, the others go on."""
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(_run_part(part, hub), name=part.name)
+
+
+async def _run_part(part: Part, hub: Hub) -> None:
+    while True:
+        try:
+            await part.adapter.run(hub)
+        except Exception as error:
+            log.exception("%s failed", part.name)
+            problem = f"{part.name} failed ({type(error).__name__}), starts again in {RESTART_AFTER:.0f} s"
+        else:
+            problem = f"{part.name} ended, starts again in {RESTART_AFTER:.0f} s"
+        hub.publish([PartFailed(problem)])
+        await asyncio.sleep(RESTART_AFTER)
+
+
+async def until_nobody_needs_it(
+    hub: Hub, idle_since: Callable[[], Instant | None], clock: Clock, *, linger: float = 5.0
+) -> None:
+    """Wait until no client was connected for `linger` seconds and no job is left.
+
+    Args:
+        hub: Whose jobs count.
+        idle_since: Gives when the last client went; None while one is connected.
+        clock: Says what time it is.
+        linger: Seconds; a client that starts the service needs a moment to connect.
+    """
+    while True:
+        since = idle_since()
+        if since is not None and clock.monotonic() - since >= linger and not _busy(hub.state):
+            return
+        seen = hub.state.revision
+        # clients come and go without a change of the state: look again after a second
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await hub.changed(seen)
+
+
+def _busy(state: State) -> bool:
+    return any(not job.state.ended for job in state.jobs.values())

@@ -1,0 +1,107 @@
+"""The trust store: which host keys a person approved, and what was set on those nodes.
+
+Two files in the state directory, both replaced as a whole: `nodes.json` is read at the start, `known_hosts`
+is for every ssh that is started on behalf of a job, so that it trusts exactly what a person approved.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from pathlib import Path
+
+import msgspec
+
+from jobs.hostfile import write_atomically
+from sciabc_tui.cluster.node import Node, Origin, Trust
+from sciabc_tui.cluster.observations import Remembered
+from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.errors import ConfigError
+from sciabc_tui.head.keys import known_hosts
+from sciabc_tui.head.ports import Hub
+
+log = logging.getLogger(__name__)
+
+_PRIVATE = 0o600
+
+
+class TrustStore:
+    """Writes what is trusted whenever it changes."""
+
+    def __init__(self, state_dir: Path, disk: Executor) -> None:
+        self._nodes = state_dir / "nodes.json"
+        self.known_hosts = state_dir / "known_hosts"
+        self._disk = disk
+
+    def load(self) -> tuple[Remembered, ...]:
+        """Read what was approved before.
+
+        Raises:
+            ConfigError: The file is damaged; nothing is trusted by guess.
+        """
+        try:
+            return msgspec.json.decode(self._nodes.read_bytes(), type=tuple[Remembered, ...])
+        except FileNotFoundError:
+            return ()
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigError(
+                f"{self._nodes} can't be read ({error}). Next: restore it, or remove it and approve anew"
+            ) from error
+
+    async def run(self, hub: Hub) -> None:
+        """Follow the state."""
+        loop = asyncio.get_running_loop()
+        seen = -1
+        written: tuple[Remembered, ...] | None = None
+        while True:
+            state = await hub.changed(seen)
+            seen = state.revision
+            records = remember(state)
+            if records == written:
+                continue
+            try:
+                await loop.run_in_executor(self._disk, self._write, records, trusted(state))
+            except OSError as error:
+                hub.publish(
+                    [
+                        PartFailed(
+                            f"approved keys not saved: {error.strerror}. Next: check {self._nodes.parent}"
+                        )
+                    ]
+                )
+            written = records
+
+    def _write(self, records: tuple[Remembered, ...], nodes: tuple[Node, ...]) -> None:
+        write_atomically(self.known_hosts, known_hosts(nodes), _PRIVATE)
+        text = msgspec.json.format(msgspec.json.encode(records), indent=1).decode()
+        write_atomically(self._nodes, text + "\n", _PRIVATE)
+
+
+def trusted(state: State) -> tuple[Node, ...]:
+    """Give the nodes whose host key a person approved and that show it still."""
+    return tuple(
+        node
+        for node in state.nodes.values()
+        if node.trust is Trust.TRUSTED and node.origin is not Origin.LOCAL and node.host_key is not None
+    )
+
+
+def remember(state: State) -> tuple[Remembered, ...]:
+    """Give what the next service must know; a node whose key changed is remembered with the approved one."""
+    return tuple(_records(node for node in state.nodes.values() if node.trust is not Trust.UNKNOWN))
+
+
+def _records(nodes: Iterable[Node]) -> Iterable[Remembered]:
+    for node in sorted(nodes, key=lambda node: node.id):
+        if node.origin is Origin.LOCAL or node.host_key is None:
+            continue
+        yield Remembered(
+            node.id,
+            node.name,
+            node.host_key,
+            (node.address,) if node.address else (),
+            node.port,
+            node.user,
+            node.drained.reason if node.drained else "",
+            node.drained.by if node.drained else "",
+        )

@@ -1,0 +1,85 @@
+"""Stand-ins for the world outside the head service, and a head that is ready."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jobs.errors import JobsError, LauncherRefused
+from sciabc_tui.cluster.job import JobId, JobState
+from sciabc_tui.cluster.membership import HEAD
+from sciabc_tui.cluster.node import Reading
+from sciabc_tui.cluster.observations import HeadSighted, Observation, ReadingTaken
+from sciabc_tui.cluster.state import State
+from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.ports import Attempt, Ending
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock that goes only when it is told to."""
+
+    now: float = 100.0
+
+    def monotonic(self) -> float:
+        """Give seconds that never jump."""
+        return self.now
+
+    def wall(self) -> float:
+        """Give seconds since the epoch."""
+        return 1_800_000_000.0 + self.now
+
+
+@dataclass(slots=True)
+class FakeRuns:
+    """Runs nothing; the test says how each attempt ends."""
+
+    problem: str = ""
+    refuse: bool = False
+    started: list[Attempt] = field(default_factory=list[Attempt])
+    cancelled: list[JobId] = field(default_factory=list[JobId])
+    _endings: dict[JobId, "asyncio.Future[Ending]"] = field(
+        default_factory=dict[JobId, "asyncio.Future[Ending]"]
+    )
+
+    def describe(self) -> tuple[str, str]:
+        """Name the launcher."""
+        return ("" if self.problem else "Fake MPI 1.0"), self.problem
+
+    async def start(self, attempt: Attempt) -> None:
+        """Note what was started."""
+        if self.refuse:
+            refusal: JobsError = LauncherRefused("not as root. Next: be somebody else")
+            raise refusal
+        self.started.append(attempt)
+
+    async def ended(self, attempt: Attempt) -> Ending:
+        """Wait until the test ends the attempt."""
+        return await self._future(attempt.job)
+
+    async def cancel(self, attempt: Attempt) -> None:
+        """End the attempt as cancelled."""
+        self.cancelled.append(attempt.job)
+        self.end(attempt.job, JobState.CANCELLED)
+
+    def end(self, job: JobId, state: JobState = JobState.COMPLETED, exit_code: int = 0) -> None:
+        """Let an attempt end."""
+        self._future(job).set_result(Ending(state, 1_800_000_200.0, exit_code))
+
+    def _future(self, job: JobId) -> "asyncio.Future[Ending]":
+        if job not in self._endings:
+            self._endings[job] = asyncio.get_running_loop().create_future()
+        return self._endings[job]
+
+
+def head_with(slots: int) -> list[Observation]:
+    """Make a head that is ready."""
+    return [HeadSighted("headnode", ("10.77.0.1",), slots), ReadingTaken(HEAD, Reading(0.0, cpu_percent=1.0))]
+
+
+async def until(hub: StateHub, holds: Callable[[State], bool]) -> State:
+    """Wait until the state is as the test wants it."""
+    async with asyncio.timeout(10.0):
+        state = hub.state
+        while not holds(state):
+            state = await hub.changed(state.revision)
+        return state

@@ -1,0 +1,201 @@
+"""The queue: jobs start in order where slots are free, and every job ends with the truth."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs.attempt import AttemptFiles
+from jobs.store import JobStore
+from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.job import JobId, JobState
+from sciabc_tui.cluster.state import State
+from sciabc_tui.errors import CommandRefused, NotFound
+from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.hub import StateHub
+from tests.head.fakes import FakeClock, FakeRuns, head_with, until
+
+ONE, TWO = JobId(1), JobId(2)
+
+
+@asynccontextmanager
+async def dispatching(
+    tmp_path: Path, runs: FakeRuns, slots: int = 4
+) -> AsyncGenerator[tuple[StateHub, Dispatcher]]:
+    """Run a dispatcher on a head with some slots."""
+    clock = FakeClock()
+    hub = StateHub(clock)
+    hub.observe(head_with(4))
+    with ThreadPoolExecutor(1) as disk, JobStore(tmp_path / "jobs.sqlite") as store:
+        dispatcher = Dispatcher(hub, runs, store, folder=tmp_path / "jobs", clock=clock, disk=disk)
+        task = asyncio.get_running_loop().create_task(dispatcher.run(hub))
+        try:
+            yield hub, dispatcher
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def is_(job: JobId, state: JobState) -> Callable[[State], bool]:
+    """Say whether a job is in a state."""
+
+    def holds(seen: State) -> bool:
+        return job in seen.jobs and seen.jobs[job].state is state
+
+    return holds
+
+
+async def test_a_job_is_queued_started_on_free_slots_and_ended(tmp_path: Path) -> None:
+    """The whole life of a job, as the state tells it."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        job = await dispatcher.submit(SubmitJob("hello", ranks=2), by="ada")
+        assert job.state is JobState.PENDING
+        state = await until(hub, is_(ONE, JobState.RUNNING))
+        assert [(part.name, part.slots) for part in state.jobs[ONE].allocation] == [("headnode", 2)]
+        runs.end(ONE)
+        await until(hub, is_(ONE, JobState.COMPLETED))
+        texts = [entry.text for entry in hub.state.log]
+    assert "job 1 hello submitted by ada" in texts
+    assert "job 1 hello started: 2 ranks on headnode" in texts
+    assert "job 1 hello completed" in texts
+
+
+async def test_a_job_that_does_not_fit_waits_and_says_for_what(tmp_path: Path) -> None:
+    """Jobs run in order; the next one starts when the slots are free."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello", ranks=3), by="ada")
+        await dispatcher.submit(SubmitJob("powers", ranks=2), by="ada")
+        state = await until(hub, lambda state: bool(state.jobs.get(TWO) and state.jobs[TWO].reason))
+        assert state.jobs[TWO].reason == "waits for 1 slot"
+        runs.end(ONE)
+        await until(hub, is_(TWO, JobState.RUNNING))
+
+
+async def test_a_pending_job_is_cancelled_without_a_launch(tmp_path: Path) -> None:
+    """What never ran needs no signal."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        await dispatcher.submit(SubmitJob("powers"), by="ada")
+        await until(hub, is_(ONE, JobState.RUNNING))
+        await dispatcher.cancel(TWO, by="ben")
+        state = await until(hub, is_(TWO, JobState.CANCELLED))
+        assert state.jobs[TWO].reason == "by ben"
+    assert [attempt.job for attempt in runs.started] == [ONE]
+
+
+async def test_a_running_job_is_cancelled_by_its_runner(tmp_path: Path) -> None:
+    """Only the runner knows when all ranks are gone."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        await until(hub, is_(ONE, JobState.RUNNING))
+        await dispatcher.cancel(ONE, by="ben")
+        await until(hub, is_(ONE, JobState.CANCELLED))
+        with pytest.raises(CommandRefused, match="cancelled already"):
+            await dispatcher.cancel(ONE, by="ben")
+    assert runs.cancelled == [ONE]
+
+
+async def test_a_cancel_at_any_moment_ends_the_job(tmp_path: Path) -> None:
+    """A cancel that meets a start in the middle is neither lost nor does it leave a job running."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        for number in range(1, 21):
+            job = (await dispatcher.submit(SubmitJob("hello"), by="ada")).id
+            for _ in range(number % 7):
+                await asyncio.sleep(0)
+            await dispatcher.cancel(job, by="ben")
+            await until(hub, is_(job, JobState.CANCELLED))
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        (SubmitJob("no-such-program"), "program: no-such-program not found"),
+        (SubmitJob("hello", ranks=0), "ranks: 0 ranks asked"),
+        (SubmitJob("hello", ranks=10_000), "ranks: 10000 ranks asked, the cluster has 4 slots"),
+        (SubmitJob("hello", cwd="nowhere"), "cwd: nowhere is not absolute"),
+    ],
+)
+async def test_bad_input_is_refused_before_launch_and_names_the_field(
+    tmp_path: Path, request_: SubmitJob, text: str
+) -> None:
+    """Nothing that can't run enters the queue."""
+    async with dispatching(tmp_path, FakeRuns()) as (hub, dispatcher):
+        with pytest.raises(CommandRefused, match=text):
+            await dispatcher.submit(request_, by="ada")
+        assert not hub.state.jobs
+
+
+async def test_without_mpi_a_job_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    """A head without a launcher says so when a job is submitted, not when it fails."""
+    runs = FakeRuns(problem="No mpirun found. Next: sudo apt install openmpi-bin")
+    async with dispatching(tmp_path, runs) as (_, dispatcher):
+        with pytest.raises(CommandRefused, match="apt install openmpi-bin"):
+            await dispatcher.submit(SubmitJob("hello"), by="ada")
+
+
+async def test_a_launch_that_is_refused_fails_the_job_with_the_reason(tmp_path: Path) -> None:
+    """The queue goes on behind a job that can't be launched."""
+    runs = FakeRuns(refuse=True)
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        state = await until(hub, is_(ONE, JobState.FAILED))
+        assert state.jobs[ONE].reason == "not as root. Next: be somebody else"
+        runs.refuse = False
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        await until(hub, is_(TWO, JobState.RUNNING))
+
+
+async def test_a_restarted_service_adopts_what_runs_and_remembers_what_ended(tmp_path: Path) -> None:
+    """The service may crash: jobs do not notice, and nothing is forgotten."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello", ranks=1), by="ada")
+        await dispatcher.submit(SubmitJob("powers", ranks=1), by="ada")
+        await until(hub, is_(TWO, JobState.RUNNING))
+        runs.end(ONE, JobState.FAILED, exit_code=3)
+        await until(hub, is_(ONE, JobState.FAILED))
+    again = FakeRuns()
+    async with dispatching(tmp_path, again) as (hub, _):
+        state = await until(hub, is_(TWO, JobState.RUNNING))
+        assert state.jobs[ONE].exit_code == 3
+        again.end(TWO)
+        await until(hub, is_(TWO, JobState.COMPLETED))
+    assert not again.started
+
+
+async def test_the_log_is_read_from_any_offset_in_whole_lines(tmp_path: Path) -> None:
+    """A follower gets every line once, and knows when nothing more will come."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        await until(hub, lambda _: bool(runs.started))
+        folder = runs.started[0].folder
+        folder.mkdir(parents=True)
+        AttemptFiles(folder).log.write_bytes(b"one\ntwo\nthr")
+        chunk = await dispatcher.read_log(ONE, offset=0, limit=100)
+        assert (chunk.data, chunk.next_offset, chunk.ended) == (b"one\ntwo\n", 8, False)
+        assert (await dispatcher.read_log(ONE, offset=-8, limit=100)).data == b"two\n"
+        assert (await dispatcher.read_log(ONE, offset=-999, limit=100)).data == b"one\ntwo\n"
+        AttemptFiles(folder).log.write_bytes(b"one\ntwo\nthree\n")
+        runs.end(ONE)
+        await until(hub, is_(ONE, JobState.COMPLETED))
+        chunk = await dispatcher.read_log(ONE, offset=8, limit=100)
+        assert (chunk.data, chunk.ended) == (b"three\n", True)
+        with pytest.raises(NotFound, match="no job 7"):
+            await dispatcher.read_log(JobId(7), offset=0, limit=1)
+
+
+async def test_jobs_beyond_the_state_are_still_listed(tmp_path: Path) -> None:
+    """The state carries the newest jobs, the store all of them."""
+    async with dispatching(tmp_path, FakeRuns()) as (_, dispatcher):
+        for _ in range(5):
+            await dispatcher.submit(SubmitJob("hello"), by="ada")
+        assert [job.id for job in await dispatcher.jobs(3)] == [5, 4, 3]

@@ -39,12 +39,32 @@ class Dispatcher:
     """Owns the job store; one worker thread reads and writes it."""
 
     def __init__(
-        self, hub: Hub, runs: Runs, store: JobStore, folder: Path, clock: Clock, disk: Executor
+        self,
+        hub: Hub,
+        runs: Runs,
+        store: JobStore,
+        *,
+        folder: Path,
+        user: str,
+        clock: Clock,
+        disk: Executor,
     ) -> None:
+        """Load nothing yet.
+
+        Args:
+            hub: Where the state is.
+            runs: Launches attempts.
+            store: Keeps the jobs.
+            folder: For the files of attempts.
+            user: Whom to log in as on nodes that name nobody; empty for the head's own user.
+            clock: Says when.
+            disk: One worker, for all that reads and writes files.
+        """
         self._hub = hub
         self._runs = runs
         self._store = store
         self._folder = folder
+        self._user = user
         self._clock = clock
         self._disk = disk
         self._cancelled: set[JobId] = set()
@@ -168,7 +188,7 @@ class Dispatcher:
                 state=StoredState.RUNNING,
                 started_at=self._clock.wall(),
                 attempt=number,
-                hosts=hosts(self._hub.state, placed.allocation),
+                hosts=hosts(self._hub.state, placed.allocation, user=self._user),
                 dir=str(self._folder / f"{job.id}" / f"attempt-{number}"),
             )
             await self._on_disk(lambda: self._store.update(record))
@@ -204,7 +224,7 @@ def known_slots(state: State) -> int:
     return sum(node.slots for node in state.nodes.values() if node.trust is Trust.TRUSTED)
 
 
-def hosts(state: State, allocation: tuple[Allocation, ...]) -> tuple[Host, ...]:
+def hosts(state: State, allocation: tuple[Allocation, ...], *, user: str) -> tuple[Host, ...]:
     """Give what the launcher needs to know of the nodes; the node's id is the name of its pinned key."""
     found: list[Host] = []
     for part in allocation:
@@ -212,7 +232,7 @@ def hosts(state: State, allocation: tuple[Allocation, ...]) -> tuple[Host, ...]:
         local = node.id == HEAD
         # a launcher knows the head by any address of its own; alone, it needs no network at all
         address = "127.0.0.1" if local and (len(allocation) == 1 or not node.address) else node.address
-        found.append(Host(node.name, address, part.slots, node.user, node.port, local, str(node.id)))
+        found.append(Host(node.name, address, part.slots, node.user or user, node.port, local, str(node.id)))
     return tuple(found)
 
 

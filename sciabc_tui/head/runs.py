@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 
 from jobs import detach
 from jobs.attempt import AttemptStatus, read_runner, read_status
@@ -18,9 +20,27 @@ from sciabc_tui.head.ports import Attempt, Clock, Ending
 class MpiRuns:
     """Runs jobs by mpirun, each under a runner that outlives the service."""
 
-    def __init__(self, launcher: Launcher | JobsError, site: Site, clock: Clock, worker: Executor) -> None:
+    def __init__(
+        self,
+        launcher: Launcher | JobsError,
+        site: Site,
+        *,
+        networks: Callable[[], tuple[str, ...]],
+        clock: Clock,
+        worker: Executor,
+    ) -> None:
+        """Launch nothing yet.
+
+        Args:
+            launcher: Which mpirun, or why there is none.
+            site: What holds for every job.
+            networks: Gives the cluster's networks as they are now; MPI keeps to them.
+            clock: Says when an attempt ended whose runner could not.
+            worker: For what blocks; a launch takes a fraction of a second.
+        """
         self._launcher = launcher
         self._site = site
+        self._networks = networks
         self._clock = clock
         self._worker = worker
 
@@ -57,7 +77,7 @@ class MpiRuns:
             job=attempt.job,
             attempt=attempt.number,
             token=secrets.token_hex(16),
-            site=self._site,
+            site=replace(self._site, cluster_networks=self._networks()),
         )
         detach.launch(attempt.folder)
 

@@ -1,14 +1,12 @@
 """The head service: its parts, started together, watched, and stopped in order."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.observations import NodeCommand, Ticked
 from sciabc_tui.cluster.state import PartFailed, State
 from sciabc_tui.head.dispatcher import Dispatcher
@@ -23,6 +21,9 @@ TICK = 0.25
 
 RESTART_AFTER = 5.0
 """Seconds after which a part that failed is started again."""
+
+LINGER = 5.0
+"""Seconds that a service which a client started for itself stays after the last client went."""
 
 
 class HeadService:
@@ -127,27 +128,16 @@ async def _run_part(part: Part, hub: Hub) -> None:
         await asyncio.sleep(RESTART_AFTER)
 
 
-async def until_nobody_needs_it(
-    hub: Hub, idle_since: Callable[[], Instant | None], clock: Clock, *, linger: float = 5.0
-) -> None:
-    """Wait until no client was connected for `linger` seconds and no job is left.
+async def until_nobody_needs_it(hub: Hub, idle: Callable[[], float], *, linger: float = LINGER) -> None:
+    """Wait until no client was connected for some seconds and no job is left.
 
     Args:
         hub: Whose jobs count.
-        idle_since: Gives when the last client went; None while one is connected.
-        clock: Says what time it is.
+        idle: Gives for how many seconds nobody is connected; 0 while somebody is.
         linger: Seconds; a client that starts the service needs a moment to connect.
     """
     while True:
-        since = idle_since()
-        if since is not None and clock.monotonic() - since >= linger and not _busy(hub.state):
+        if idle() >= linger and all(job.state.ended for job in hub.state.jobs.values()):
             return
-        seen = hub.state.revision
         # clients come and go without a change of the state: look again after a second
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await hub.changed(seen)
-
-
-def _busy(state: State) -> bool:
-    return any(not job.state.ended for job in state.jobs.values())
+        await asyncio.sleep(1.0)

@@ -71,12 +71,11 @@ async def test_the_ticker_lets_silence_be_noticed() -> None:
 
 async def test_a_service_that_nobody_needs_ends_but_not_under_a_running_job() -> None:
     """A service that a client started for itself ends with it, unless jobs still run."""
-    clock = SystemClock()
-    hub = StateHub(clock)
+    hub = StateHub(SystemClock())
     running = Job(JobId(1), "hello", "hello", (), 1, JobState.RUNNING, 0.0)
     hub.publish([JobsLoaded((running,))])
     loop = asyncio.get_running_loop()
-    waiting = loop.create_task(until_nobody_needs_it(hub, lambda: 0.0, clock, linger=0.0))
+    waiting = loop.create_task(until_nobody_needs_it(hub, lambda: 9.0, linger=0.0))
     done, _ = await asyncio.wait([waiting], timeout=0.1)
     assert not done
     ended = Job(JobId(1), "hello", "hello", (), 1, JobState.COMPLETED, 0.0)

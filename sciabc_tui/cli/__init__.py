@@ -1,0 +1,1 @@
+"""The commands, and the one place that builds real adapters and wires them."""

@@ -1,0 +1,23 @@
+"""What the shell completes: node names and job numbers, if a head service answers."""
+
+from sciabc_tui.api.client import Client
+from sciabc_tui.cli.session import Session
+from sciabc_tui.errors import SciabcError
+
+
+def node_names(incomplete: str) -> list[str]:
+    """Give the names of nodes that begin so."""
+    try:
+        nodes = Client(Session().load().settings.paths.socket).state().nodes.values()
+    except SciabcError:
+        return []
+    return sorted(node.name for node in nodes if node.name.startswith(incomplete))
+
+
+def job_numbers(incomplete: str) -> list[str]:
+    """Give the numbers of the newest jobs that begin so."""
+    try:
+        jobs = Client(Session().load().settings.paths.socket).jobs(50)
+    except SciabcError:
+        return []
+    return [str(job.id) for job in jobs if str(job.id).startswith(incomplete)]

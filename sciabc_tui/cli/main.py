@@ -1,0 +1,93 @@
+"""`sciabc-tui`: the entry point, and the list of commands."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciabc_tui.cli import jobs, nodes, run, service, settings, status
+from sciabc_tui.cli.failures import EXIT_CODES, Commands
+from sciabc_tui.cli.output import say, survive_any_locale
+from sciabc_tui.cli.session import Session
+
+EXAMPLES = """\b
+Examples:
+  sciabc-tui                        open the control panel
+  sciabc-tui --demo                 the same on eight simulated nodes
+  sciabc-tui status                 where do I connect, and is it well?
+  sciabc-tui run hello.py           run a program on every slot
+  sciabc-tui head                   run the head service here"""
+
+app = typer.Typer(
+    cls=Commands,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The control panel of a cluster in a briefcase. Alone it opens the screen; see the commands below.",
+    epilog=f"{EXAMPLES}\n\n{EXIT_CODES}",
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        say(f"sciabc-tui {version('sciabc-tui')}")
+        raise typer.Exit
+
+
+@app.callback()
+def alone(
+    context: typer.Context,
+    *,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings, in place of the user's own file.")
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="On a simulated cluster, for this command only.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Open the control panel, unless a command follows."""
+    del show_version  # its callback has done it
+    context.obj = Session(config, demo, debug)
+    if context.invoked_subcommand is None:
+        raise typer.Exit(service.open_tui(context.obj))
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+app.command(epilog=_examples("sciabc-tui head", "sciabc-tui head --demo"))(service.head)
+app.command(epilog=_examples("sciabc-tui status", "sciabc-tui status --json | jq .external_ip"))(
+    status.status
+)
+app.add_typer(nodes.app, name="nodes")
+app.command(epilog=f"{run.EXAMPLES}\n\n{EXIT_CODES}", context_settings={"ignore_unknown_options": True})(
+    run.run
+)
+app.command(epilog=_examples("sciabc-tui jobs", "sciabc-tui jobs -n 100 --json"))(jobs.jobs)
+app.command(
+    epilog=_examples("sciabc-tui logs 7", "sciabc-tui logs 7 -f", "sciabc-tui logs 7 --rank 0 > rank0.txt")
+)(jobs.logs)
+app.command(epilog=_examples("sciabc-tui cancel 7"))(jobs.cancel)
+app.command(
+    epilog=_examples(
+        "sciabc-tui hostfile", "sciabc-tui hostfile > nodes.txt; mpirun --hostfile nodes.txt hostname"
+    )
+)(status.hostfile)
+app.command(epilog=settings.EXAMPLES)(settings.config)
+app.command(epilog=_examples("sciabc-tui panel --preview", "sciabc-tui panel --preview --size 20x4"))(
+    service.panel
+)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit."""
+    survive_any_locale()
+    app(prog_name="sciabc-tui", args=sys.argv[1:])

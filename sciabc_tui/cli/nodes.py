@@ -1,0 +1,201 @@
+"""`sciabc-tui nodes`: which nodes there are, and what to do with them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from sciabc_tui.api.client import Client
+from sciabc_tui.cli.complete import node_names
+from sciabc_tui.cli.connect import connected
+from sciabc_tui.cli.output import ask, emit, hint, say, table
+from sciabc_tui.cli.session import session
+from sciabc_tui.cli.status import AsJson
+from sciabc_tui.cluster.node import Node, NodeId, Trust, row_word
+from sciabc_tui.cluster.schedule import capacity, used_slots
+from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.wording import evidence
+from sciabc_tui.errors import CommandRefused, NotFound
+
+NodeName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=node_names)]
+
+app = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    help="Show the nodes; approve, forget, drain or resume one.",
+    epilog="""\b
+Examples:
+  sciabc-tui nodes
+  sciabc-tui nodes approve node05
+  sciabc-tui nodes drain node06 "fan broken"
+  sciabc-tui nodes --json | jq '.nodes[] | select(.schedulable).name'""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """One node as `nodes --json` prints it. What was not measured is null."""
+
+    id: NodeId
+    name: str
+    state: str
+    evidence: str
+    address: str
+    slots_used: int
+    slots: int
+    """0 unless it is schedulable."""
+    schedulable: bool
+    cpu_percent: float | None
+    memory_percent: float | None
+    temperature: float | None
+    fingerprint: str
+
+
+@app.callback()
+def nodes(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show the nodes, each with its state and why."""
+    if context.invoked_subcommand is not None:
+        return
+    with connected(session(context), start=False) as client:
+        state = client.state()
+    lines = [_line(state, node) for node in sorted(state.nodes.values(), key=_order)]
+    if as_json:
+        emit({"nodes": lines})
+        return
+    if state.head.simulated:
+        say("[SIMULATED]")
+    header = ("NODE", "STATE", "CPU", "MEM", "TEMP", "SLOTS", "ADDRESS", "EVIDENCE")
+    table(header, [_cells(line) for line in lines])
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", autocompletion=node_names, show_default=False)
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All new nodes that showed a host key.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: I compared them.")] = False,
+) -> None:
+    """Trust a new node's host key, after you compared its fingerprint with the one on the node itself.
+
+    On the node: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub
+    """
+    if (name is None) != every:
+        raise typer.BadParameter("name one node, or --all")
+    with connected(session(context), start=False) as client:
+        chosen = _to_approve(client.state(), name)
+        for node, fingerprint in chosen:
+            hint(f"{node.name}  {node.address}  {fingerprint}")
+        if not yes and not _sure(len(chosen)):
+            raise CommandRefused("Nothing was approved. Next: compare the fingerprints, then approve again")
+        for node, fingerprint in chosen:
+            client.approve(node.id, fingerprint)
+            say(f"{node.name} approved")
+
+
+@app.command()
+def forget(context: typer.Context, name: NodeName) -> None:
+    """Forget a node and its host key; if it is still there, it comes back as new."""
+    with connected(session(context), start=False) as client:
+        client.forget(_find(client, name).id)
+    say(f"{name} forgotten")
+
+
+@app.command()
+def drain(
+    context: typer.Context, name: NodeName, reason: Annotated[list[str] | None, typer.Argument()] = None
+) -> None:
+    """Start no new jobs on a node; those that run there go on."""
+    with connected(session(context), start=False) as client:
+        client.drain(_find(client, name).id, " ".join(reason or ()))
+    say(f"{name} drained")
+
+
+@app.command()
+def resume(context: typer.Context, name: NodeName) -> None:
+    """Let new jobs start on a drained node again."""
+    with connected(session(context), start=False) as client:
+        client.resume(_find(client, name).id)
+    say(f"{name} resumed")
+
+
+def _find(client: Client, name: str) -> Node:
+    found = next((node for node in client.state().nodes.values() if name in {node.name, node.id}), None)
+    if found is None:
+        raise NotFound(f"There is no node {name}. Next: sciabc-tui nodes")
+    return found
+
+
+def _to_approve(state: State, name: str | None) -> Sequence[tuple[Node, str]]:
+    """Give the nodes with the fingerprints that are shown, and that alone will be approved."""
+    if name is None:
+        chosen = [
+            (node, node.host_key.fingerprint)
+            for node in sorted(state.nodes.values(), key=_order)
+            if node.trust is Trust.UNKNOWN and node.host_key
+        ]
+        if not chosen:
+            raise CommandRefused("No new node showed a host key. Next: sciabc-tui nodes")
+        return chosen
+    found = next((node for node in state.nodes.values() if name in {node.name, node.id}), None)
+    if found is None:
+        raise NotFound(f"There is no node {name}. Next: sciabc-tui nodes")
+    if found.trust is Trust.CHANGED:
+        raise CommandRefused(
+            f"{name}: its host key changed. If you re-flashed it: sciabc-tui nodes forget {name}"
+        )
+    if found.host_key is None:
+        raise CommandRefused(f"{name} showed no host key yet. Next: see why with sciabc-tui nodes")
+    return [(found, found.host_key.fingerprint)]
+
+
+def _sure(count: int) -> bool:
+    if not sys.stdin.isatty():
+        raise CommandRefused("Nobody is there to compare fingerprints. Next: add --yes if you did")
+    it = "this is the key" if count == 1 else "these are the keys"
+    return ask(f"Approve? Only if {it} that the node itself shows. [y/N]") in {"y", "yes"}
+
+
+def _order(node: Node) -> tuple[bool, str]:
+    return node.origin.value != "local", node.name
+
+
+def _line(state: State, node: Node) -> NodeLine:
+    used = used_slots(state).get(node.id, 0)
+    reading = node.reading
+    key = node.offered_key or node.host_key
+    return NodeLine(
+        id=node.id,
+        name=node.name,
+        state=row_word(node, busy=used > 0).value,
+        evidence=evidence(node, state.at),
+        address=node.address,
+        slots_used=used,
+        slots=capacity(node),
+        schedulable=node.schedulable,
+        cpu_percent=reading.cpu_percent if reading else None,
+        memory_percent=reading.memory_percent if reading else None,
+        temperature=reading.temperature if reading else None,
+        fingerprint=key.fingerprint if key else "",
+    )
+
+
+def _cells(line: NodeLine) -> tuple[str, ...]:
+    return (
+        line.name,
+        line.state,
+        _figure(line.cpu_percent, "%"),
+        _figure(line.memory_percent, "%"),
+        _figure(line.temperature, "C"),
+        f"{line.slots_used}/{line.slots}" if line.schedulable else "--",
+        line.address or "--",
+        line.evidence,
+    )
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "--" if value is None else f"{value:.0f}{unit}"

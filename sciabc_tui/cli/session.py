@@ -1,0 +1,30 @@
+"""What the options before the command say; every command finds it in its context."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from sciabc_tui.config import Loaded, load
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The options of `sciabc-tui` itself."""
+
+    config: Path | None = None
+    demo: bool = False
+    debug: bool = False
+
+    def load(self) -> Loaded:
+        """Read the settings.
+
+        Raises:
+            ConfigError: A file can't be read, or a value is not what its key takes.
+        """
+        return load(file=self.config)
+
+
+def session(context: typer.Context) -> Session:
+    """Give the options that stood before the command."""
+    return context.find_object(Session) or Session()

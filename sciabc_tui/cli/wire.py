@@ -1,0 +1,191 @@
+"""Runs the head service: puts its parts together, tells when it stands, and stops it in order."""
+
+import asyncio
+import contextlib
+import getpass
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import sdnotify  # pyright: ignore[reportMissingTypeStubs]
+
+from jobs.store import JobStore
+from sciabc_tui.api.server import ApiServer
+from sciabc_tui.cli.worlds import Reality, Simulation, World, panel
+from sciabc_tui.cluster.membership import HEAD
+from sciabc_tui.cluster.state import Head, HeadDescribed, State
+from sciabc_tui.config import Loaded, Settings
+from sciabc_tui.errors import SciabcError
+from sciabc_tui.head.clock import SystemClock
+from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.lock import single_instance
+from sciabc_tui.head.nodes_txt import NodesTxt
+from sciabc_tui.head.ports import Clock, Runs
+from sciabc_tui.head.service import HeadService, Part, Ticker, run_parts, until_nobody_needs_it
+from sciabc_tui.head.trust import TrustStore
+
+log = logging.getLogger(__name__)
+
+FIRST_LOOK = 5.0
+"""Seconds that a starting service may take to see itself before clients are let in all the same."""
+
+
+def run_head(loaded: Loaded, *, linger: bool, demo: bool, ready_fd: int | None) -> None:
+    """Run the head service until SIGTERM, SIGINT, or, with `linger`, until nobody needs it.
+
+    Args:
+        loaded: The settings.
+        linger: End when no client is connected and no job is left.
+        demo: Simulated nodes instead of real ones.
+        ready_fd: A pipe to tell whether it stands: `READY`, or one line of why not.
+
+    Raises:
+        SciabcError: It can't start; the text names the next step.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its texts come from the network
+    herald = Herald(ready_fd)
+    state_dir = loaded.settings.paths.state_dir
+    if demo:
+        state_dir /= "simulation"  # invented nodes and jobs must never be taken for real ones
+    try:
+        with single_instance(state_dir):
+            asyncio.run(_serve(loaded.settings, state_dir, herald, linger=linger, demo=demo))
+    except SciabcError as error:
+        herald.fail(str(error))
+        raise
+    finally:
+        herald.close()
+
+
+class Herald:
+    """Tells who started the service how it stands: a client through a pipe, systemd through its socket."""
+
+    def __init__(self, ready_fd: int | None) -> None:
+        self._pipe = ready_fd
+        self._notify: Callable[[str], None] = sdnotify.SystemdNotifier().notify  # pyright: ignore[reportUnknownMemberType] - the package has no types
+
+    def ready(self) -> None:
+        """Clients may connect."""
+        self._notify("READY=1")
+        self._tell("READY")
+
+    def stopping(self) -> None:
+        """It was told to stop."""
+        self._notify("STOPPING=1")
+
+    def fail(self, why: str) -> None:
+        """It can't start."""
+        self._tell(why)
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+
+    def _tell(self, line: str) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(BrokenPipeError):  # whoever waited is gone: nobody to tell
+                os.write(self._pipe, f"{line}\n".encode())
+            self.close()
+
+
+async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger: bool, demo: bool) -> None:
+    clock = SystemClock()
+    hub = StateHub(clock)
+    nodes_txt = state_dir / "nodes.txt" if demo else settings.paths.hostfile
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="disk") as disk,
+        ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
+        JobStore(state_dir / "jobs.sqlite") as store,
+    ):
+        trust = TrustStore(state_dir, disk)
+        hub.observe(trust.load())
+        world: World = (
+            Simulation(hub, clock, disk) if demo else Reality(settings, hub, clock, trust.known_hosts, worker)
+        )
+        dispatcher = Dispatcher(
+            hub,
+            world.runs,
+            store,
+            folder=state_dir / "jobs",
+            user=settings.cluster.user,
+            clock=clock,
+            disk=disk,
+        )
+        hub.publish([HeadDescribed(_describe(world.runs, clock, simulated=demo))])
+        parts = (
+            Part("the clock", Ticker(clock)),
+            Part("the queue", dispatcher),
+            Part("the trust store", trust),
+            Part("nodes.txt", NodesTxt(nodes_txt, disk)),
+            *world.parts(dispatcher),
+            Part("the front panel", panel(settings.panel, clock, simulated=demo)),
+        )
+        async with ApiServer(HeadService(hub, dispatcher), settings.paths.socket) as server:
+            await _until_told(parts, hub, server, herald, clock=clock, linger=linger)
+
+
+async def _until_told(
+    parts: Sequence[Part],
+    hub: StateHub,
+    server: ApiServer,
+    herald: Herald,
+    *,
+    clock: Clock,
+    linger: bool,
+) -> None:
+    """Run the parts until a signal comes or nobody needs them."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(run_parts(parts, hub))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK):
+                await _sees_itself(hub)
+        herald.ready()
+        log.info("serving; nodes: %d", len(hub.state.nodes))
+        unneeded = group.create_task(_unneeded(hub, server, clock, stop)) if linger else None
+        await stop.wait()
+        herald.stopping()
+        log.info("stopping; jobs go on")
+        working.cancel()
+        if unneeded:
+            unneeded.cancel()
+
+
+async def _unneeded(hub: StateHub, server: ApiServer, clock: Clock, stop: asyncio.Event) -> None:
+    def idle() -> float:
+        return 0.0 if server.idle_since is None else clock.monotonic() - server.idle_since
+
+    await until_nobody_needs_it(hub, idle)
+    stop.set()
+
+
+async def _sees_itself(hub: StateHub) -> State:
+    state = hub.state
+    while HEAD not in state.nodes or state.nodes[HEAD].reading is None:
+        state = await hub.changed(state.revision)
+    return state
+
+
+def _describe(runs: Runs, clock: Clock, *, simulated: bool) -> Head:
+    launcher, problem = runs.describe()
+    return Head(
+        host_name=socket.gethostname(),
+        user=getpass.getuser(),
+        version=version("sciabc-tui"),
+        started=clock.wall(),
+        simulated=simulated,
+        launcher=launcher,
+        launcher_problem=problem,
+    )

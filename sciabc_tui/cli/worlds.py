@@ -1,0 +1,115 @@
+"""What stands between the head service and the outside: the real thing, or the simulation."""
+
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Protocol
+
+from jobs.prepare import Site
+from sciabc_tui.cli.devices import glass_size, panel_devices
+from sciabc_tui.config import PanelSettings, Settings
+from sciabc_tui.head.contacts import Contacts
+from sciabc_tui.head.demo import DemoAdapter
+from sciabc_tui.head.demo_runs import DemoRuns
+from sciabc_tui.head.discovery import Discovery
+from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.local import LocalNode
+from sciabc_tui.head.netlink import NetlinkWatch
+from sciabc_tui.head.ports import Clock, Runs
+from sciabc_tui.head.runs import MpiRuns, find_launcher
+from sciabc_tui.head.service import Part
+from sciabc_tui.head.ssh import Credentials
+from sciabc_tui.head.statics import StaticNodes, parse_nodes
+from sciabc_tui.head.uplink import UplinkFollower, cluster_networks
+from sciabc_tui.panel.followers import PanelDevices, PanelFollower
+
+
+class World(Protocol):
+    """Everything outside the service."""
+
+    @property
+    def runs(self) -> Runs:
+        """What launches attempts."""
+        ...
+
+    def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
+        """Give the adapters."""
+        ...
+
+
+class Reality:
+    """The network, the nodes, and mpirun."""
+
+    def __init__(
+        self, settings: Settings, hub: StateHub, clock: Clock, known_hosts: Path, worker: Executor
+    ) -> None:
+        """Touch nothing yet.
+
+        Raises:
+            ConfigError: `cluster.nodes` names something that is no node.
+        """
+        self._cluster = settings.cluster
+        self._hub = hub
+        self._clock = clock
+        self._nodes = parse_nodes(settings.cluster.nodes)
+        self._network = NetlinkWatch()
+        identity = Path(settings.cluster.identity).expanduser() if settings.cluster.identity else None
+        self._credentials = Credentials(identity, Path.home() / ".ssh")
+        site = Site(
+            known_hosts=known_hosts,
+            uid=os.geteuid(),
+            identity=identity,
+            python=settings.jobs.python or sys.executable,
+            allow_root=settings.jobs.allow_root,
+        )
+        self.runs = MpiRuns(
+            find_launcher(settings.jobs.launcher),
+            site,
+            networks=self._networks,
+            clock=clock,
+            worker=worker,
+        )
+
+    def parts(self, _dispatcher: Dispatcher, /) -> Sequence[Part]:
+        """Give the adapters."""
+        interfaces, network, clock = self._cluster.interfaces, self._network, self._clock
+        contacts = Contacts(
+            user=self._cluster.user,
+            credentials=self._credentials,
+            clock=clock,
+            post=self._hub.from_thread,
+        )
+        return (
+            Part("netlink", network),
+            Part("the uplink", UplinkFollower(clock, network, interfaces)),
+            Part("discovery", Discovery(clock, network, interfaces)),
+            Part("the configured nodes", StaticNodes(self._nodes)),
+            Part("the head's own load", LocalNode(clock, network, interfaces, self._cluster.head_slots)),
+            Part("ssh", contacts),
+        )
+
+    def _networks(self) -> tuple[str, ...]:
+        snapshot = self._network.snapshot
+        return () if snapshot is None else cluster_networks(snapshot, self._cluster.interfaces)
+
+
+class Simulation:
+    """Eight scripted nodes, and jobs that only pretend."""
+
+    def __init__(self, hub: StateHub, clock: Clock, disk: Executor) -> None:
+        self._clock = clock
+        self.runs = DemoRuns(hub, clock, disk)
+
+    def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
+        """Give the script."""
+        demo = DemoAdapter(self._clock, submit=lambda job: dispatcher.submit(job, by="the simulation"))
+        return (Part("the simulation", demo),)
+
+
+def panel(settings: PanelSettings, clock: Clock, *, simulated: bool) -> PanelFollower:
+    """Build the front panel; a simulation has only mirrors: real glass must not show invented nodes."""
+    devices = PanelDevices() if simulated else panel_devices(settings)
+    return PanelFollower(devices, size=glass_size(settings), clock=clock)

@@ -1,0 +1,170 @@
+"""The jobs of the demonstration: no program runs, each line of output says SIMULATED.
+
+`play` gives the lines of an attempt over time; `DemoRuns` writes them where a real attempt has its log.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor
+from pathlib import Path, PurePath
+from typing import Protocol
+
+from jobs.attempt import AttemptFiles
+from jobs.errors import StoreError
+from jobs.logstore import LogLine, Stream, format_line
+from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.job import JobId, JobState
+from sciabc_tui.cluster.node import Liveness
+from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub
+
+OPENING_JOB = SubmitJob(program="powers", ranks=12, name="soak")
+"""The job that runs from the start: `powers` over and over, for OPENING_ROUNDS rounds."""
+
+OPENING_ROUNDS = 200
+
+MARK = "SIMULATED"
+
+_Line = tuple[float, int | None, str]
+"""Seconds after the line before, the rank (None: the launcher), and the text."""
+
+
+class Sleep(Protocol):
+    """`asyncio.sleep`, or simulated time."""
+
+    async def __call__(self, seconds: float, /) -> object:
+        """Let so many seconds pass."""
+        ...
+
+
+async def play(attempt: Attempt, clock: Clock, sleep: Sleep = asyncio.sleep) -> AsyncIterator[bytes]:
+    """Give the records of the attempt's log, each when it is due; the end means exit code 0.
+
+    Args:
+        attempt: What is said to run.
+        clock: For the times in the log.
+        sleep: Lets time pass.
+    """
+    for pause, rank, text in _lines(attempt):
+        if pause:
+            await sleep(pause)
+        line = LogLine(clock.wall(), rank, Stream.OUT, f"{MARK} {text}".encode())
+        yield format_line(line)
+
+
+class DemoRuns:
+    """Plays attempts where `sciabc_tui.head.runs.MpiRuns` launches them."""
+
+    def __init__(self, hub: Hub, clock: Clock, disk: Executor, *, sleep: Sleep = asyncio.sleep) -> None:
+        """Play nothing yet.
+
+        Args:
+            hub: Tells which nodes are lost.
+            clock: For the times in the log.
+            disk: Where files are written.
+            sleep: Lets time pass.
+        """
+        self._hub = hub
+        self._clock = clock
+        self._disk = disk
+        self._sleep = sleep
+        self._started: set[JobId] = set()
+        self._cancelled: set[JobId] = set()
+        self._playing: dict[JobId, asyncio.Task[tuple[str, ...]]] = {}
+
+    def describe(self) -> tuple[str, str]:
+        """Name the launcher."""
+        return f"{MARK}, no MPI", ""
+
+    async def start(self, attempt: Attempt) -> None:
+        """Make the attempt's folder and an empty log."""
+        await self._on_disk(attempt, b"")
+        self._started.add(attempt.job)
+
+    async def ended(self, attempt: Attempt) -> Ending:
+        """Play the attempt to its end."""
+        if attempt.job not in self._started:
+            reason = "the simulation that ran it is gone. Next: submit it again"
+            return Ending(JobState.FAILED, self._clock.wall(), reason=reason)
+        async with asyncio.TaskGroup() as group:
+            playing = group.create_task(self._write(attempt))
+            self._playing[attempt.job] = playing
+            if attempt.job in self._cancelled:
+                playing.cancel()
+        del self._playing[attempt.job]
+        self._started.discard(attempt.job)
+        self._cancelled.discard(attempt.job)
+        at = self._clock.wall()
+        if playing.cancelled():
+            return Ending(JobState.CANCELLED, at)
+        if lost := playing.result():
+            reason = f"{', '.join(lost)} was lost. Next: submit it again"
+            return Ending(JobState.NODE_FAIL, at, reason=reason)
+        return Ending(JobState.COMPLETED, at, exit_code=0)
+
+    async def cancel(self, attempt: Attempt) -> None:
+        """End the attempt now."""
+        self._cancelled.add(attempt.job)
+        playing = self._playing.get(attempt.job)
+        if playing is not None:
+            playing.cancel()
+
+    async def _write(self, attempt: Attempt) -> tuple[str, ...]:
+        """Write the log until the end, or until a node of the attempt is lost; give those."""
+        async for record in play(attempt, self._clock, self._sleep):
+            lost = self._lost(attempt)
+            if lost:
+                return lost
+            await self._on_disk(attempt, record)
+        return ()
+
+    def _lost(self, attempt: Attempt) -> tuple[str, ...]:
+        gone = {node.name for node in self._hub.state.nodes.values() if node.liveness is Liveness.DEAD}
+        return tuple(host.name for host in attempt.hosts if host.name in gone)
+
+    async def _on_disk(self, attempt: Attempt, record: bytes) -> None:
+        path = AttemptFiles(attempt.folder).log
+        await asyncio.get_running_loop().run_in_executor(self._disk, _append, path, record)
+
+
+def _append(path: Path, record: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(record)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
+
+
+def _lines(attempt: Attempt) -> Iterator[_Line]:
+    where = tuple(host.name for host in attempt.hosts for _ in range(host.slots))
+    yield 0.3, None, f"{attempt.spec.name}: {len(where)} ranks, nothing really runs"
+    if attempt.spec.name == OPENING_JOB.name:
+        for number in range(1, OPENING_ROUNDS + 1):
+            yield 3.0, 0, f"round {number} of {OPENING_ROUNDS}"
+        return
+    match PurePath(attempt.spec.program).stem:
+        case "hello":
+            for rank, name in enumerate(where):
+                yield 0.05, rank, f"hello from rank {rank} of {len(where)} on {name}"
+        case "powers":
+            yield from _powers(where)
+        case "mergesort":
+            yield from _mergesort(where)
+        case stem:
+            for rank, name in enumerate(where):
+                yield 0.1, rank, f"{stem} would run here: rank {rank} on {name}"
+            yield 3.0, 0, "done"
+
+
+def _powers(where: tuple[str, ...]) -> Iterator[_Line]:
+    yield 0.5, 0, f"exponent 3 broadcast to {len(where)} ranks, numbers scattered"
+    for rank, name in enumerate(where):
+        yield 0.2, rank, f"{rank + 1} to the power of 3 is {(rank + 1) ** 3} ({name})"
+    yield 0.5, 0, f"sum of all: {sum((rank + 1) ** 3 for rank in range(len(where)))}"
+
+
+def _mergesort(where: tuple[str, ...]) -> Iterator[_Line]:
+    yield 0.5, 0, f"500,000 numbers scattered to {len(where)} ranks"
+    for rank, name in enumerate(where):
+        yield 0.2, rank, f"sorts its part on {name}"
+    yield 1.0, 0, "parts merged; no numbers were sorted and no times were taken"

@@ -1,0 +1,1 @@
+"""The front panel: state in, LCD frame and LED lamp out; and the two followers."""

@@ -1,0 +1,179 @@
+"""Which interface is the way out, and which ones are the cluster's.
+
+    uplink = choose_uplink(network, configured)              the external IP, or why there is none
+    names = cluster_interfaces(network, configured)          where nodes are looked for
+
+Both are pure. The external IP is what a person types into `ssh`: the address on the classroom's network,
+also where that network leads nowhere. What is never it: an address of the cluster's own switch, of a
+container bridge, or one that the board gave itself because nobody answered.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from sciabc_tui.cluster.state import Uplink, UplinkChanged
+from sciabc_tui.head.network import Address, DefaultRoute, Link, Network, NetworkWatch
+from sciabc_tui.head.ports import Clock, Hub
+
+_REAL_KINDS = frozenset({"", "bond", "ppp", "team", "wwan"})
+
+_REAL_NAME = re.compile(r"(eth|en|wl|usb|ww)[a-z0-9]*[0-9.@]")
+"""Hardware's names. A container's eth0 is a veth, and its way out all the same."""
+
+_VIRTUAL_NAME = re.compile(r"(docker|br-|virbr|veth|tun|tap|wg|lxc|cni|tailscale)")
+
+
+def is_real(link: Link) -> bool:
+    """Tell hardware, and what stands for it in a container, from bridges and tunnels."""
+    if link.loopback or _VIRTUAL_NAME.match(link.name):
+        return False
+    return link.kind in _REAL_KINDS or _REAL_NAME.match(link.name) is not None
+
+
+def cluster_interfaces(network: Network, configured: Sequence[str]) -> tuple[str, ...]:
+    """Give the interfaces on which nodes are looked for.
+
+    Args:
+        network: What the kernel says.
+        configured: `cluster.interfaces`; when it names any, those are the cluster's.
+
+    Returns:
+        Every real interface with an IPv4 address that is not the way out; if there is none, the way out
+        itself, since on a laptop the LAN is the cluster's.
+    """
+    if configured:
+        return tuple(configured)
+    external = choose_uplink(network, ()).interface
+    usable = [link.name for link in network.links if is_real(link) and link.up and _ipv4(network, link.name)]
+    others = tuple(name for name in usable if name != external)
+    return others or tuple(usable)
+
+
+def choose_uplink(network: Network, cluster: Sequence[str]) -> Uplink:
+    """Give the external IP, or the interface that should have it and why it has not.
+
+    Args:
+        network: What the kernel says.
+        cluster: The interfaces that the configuration names as the cluster's. They are the way out only
+            where nothing else is and a default route leads over them (the switch hangs on the LAN).
+    """
+    links = [link for link in network.links if is_real(link) and link.up]
+    outside = [link for link in links if link.name not in cluster]
+    if not outside:
+        return _routed(network, links, 4) or _routed(network, links, 6) or Uplink(problem="no interface")
+    return (
+        _routed(network, outside, 4)
+        or _unrouted(network, outside)
+        or _routed(network, outside, 6)
+        or _blame(network, outside)
+    )
+
+
+def _routed(network: Network, links: Sequence[Link], family: int) -> Uplink | None:
+    """Follow the default routes, the lowest metric first."""
+    live = {link.name for link in links if link.carrier}
+    for route in sorted(network.routes, key=lambda route: route.metric):
+        if route.family == family and route.interface in live and (ip := _source(network, route)):
+            return Uplink(ip, route.interface)
+    return None
+
+
+def _source(network: Network, route: DefaultRoute) -> str:
+    """Give the address that speaks on this route."""
+    if route.source and any(address.ip == route.source for address in network.addresses):
+        return route.source
+    usable = [address for address in network.of(route.interface) if _external(address, route.family)]
+    near = [a for a in usable if route.gateway and ip_address(route.gateway) in a.parsed.network]
+    return next((address.ip for address in (*near, *usable)), "")
+
+
+def _unrouted(network: Network, links: Sequence[Link]) -> Uplink | None:
+    """No default route: a lease tells the LAN from the cluster's switch, and so does being the only link."""
+    for link in links:
+        for address in network.of(link.name) if link.carrier else ():
+            if _external(address, 4) and (address.leased or len(links) == 1):
+                return Uplink(address.ip, link.name)
+    return None
+
+
+def _blame(network: Network, links: Sequence[Link]) -> Uplink:
+    """Say which of the links that have no address should have one; where all have, none leads out."""
+    settled = {a.interface for a in network.addresses if _external(a, 4)}
+    links = [link for link in links if not (link.carrier and link.name in settled)]
+    for link in links:
+        if link.carrier:
+            return Uplink("", link.name, "no DHCP")
+    for link in links:
+        if not link.name.startswith("wl"):
+            return Uplink("", link.name, "no cable")
+    return Uplink("", links[0].name, "no Wi-Fi") if links else Uplink(problem="no route")
+
+
+def _external(address: Address, family: int) -> bool:
+    """Can somebody else connect to it? Not if the board gave it to itself."""
+    ip = address.parsed.ip
+    return ip.version == family and not ip.is_link_local and not ip.is_loopback and not address.passing
+
+
+def _ipv4(network: Network, interface: str) -> list[Address]:
+    return [address for address in network.of(interface) if address.parsed.version == 4]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An interface to listen on. Another index or address is another place."""
+
+    interface: str
+    index: int
+    address: str
+
+
+def find_places(network: Network, names: Sequence[str]) -> tuple[list[Place], list[str]]:
+    """Give where to listen, and what hinders on the other interfaces."""
+    places: list[Place] = []
+    problems: list[str] = []
+    for name in names:
+        link = network.link(name)
+        four = [address.ip for address in network.of(name) if address.parsed.version == 4]
+        if link is None:
+            problems.append(f"{name} is not there. Next: plug it in, or change cluster.interfaces")
+        elif not link.up or not four:
+            problems.append(f"{name} has no IPv4 address. Next: give it one, or change cluster.interfaces")
+        else:
+            places.append(Place(name, link.index, four[0]))
+    if not names:
+        problems.append("no interface has an address. Next: plug in a network cable")
+    return places, problems
+
+
+class UplinkFollower:
+    """Keeps `state.uplink` true: publishes when the external IP, or the reason for none, is another."""
+
+    def __init__(self, clock: Clock, watch: NetworkWatch, configured: Iterable[str]) -> None:
+        self._clock = clock
+        self._watch = watch
+        self._configured = tuple(configured)
+
+    async def run(self, hub: Hub) -> None:
+        """Follow the network until cancelled."""
+        seen: Network | None = None
+        while True:
+            seen = await self._watch.changed(seen)
+            chosen = choose_uplink(seen, self._configured)
+            shown = hub.state.uplink
+            if shown is None or replace(chosen, since=shown.since) != shown:
+                hub.publish([UplinkChanged(replace(chosen, since=self._clock.monotonic()))])
+
+
+def cluster_networks(network: Network, configured: Sequence[str]) -> tuple[str, ...]:
+    """Give the IPv4 networks of the cluster, such as `10.77.0.0/24`; MPI keeps to them.
+
+    Args:
+        network: What the kernel says.
+        configured: `cluster.interfaces`.
+    """
+    interfaces = cluster_interfaces(network, configured)
+    found = [address.parsed.network for name in interfaces for address in network.of(name)]
+    return tuple(dict.fromkeys(str(net) for net in found if net.version == 4))

@@ -1,0 +1,370 @@
+"""Contact with nodes, from the first host key to the end of the stream, against real servers."""
+
+import asyncio
+import getpass
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from sciabc_tui.cluster import membership
+from sciabc_tui.cluster.events import NodeLost
+from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin, Readiness, Reading, Trust
+from sciabc_tui.cluster.observations import (
+    ApproveHostKey,
+    FactsRead,
+    ForgetNode,
+    Observation,
+    ReadingTaken,
+    Remembered,
+    Sighted,
+    StreamClosed,
+    StreamOpened,
+)
+from sciabc_tui.head import collector as collector_module
+from sciabc_tui.head.clock import SystemClock
+from sciabc_tui.head.collector import Collector, Ended
+from sciabc_tui.head.contacts import Contacts
+from sciabc_tui.head.dial import dial
+from sciabc_tui.head.errors import ContactFailed, Unreachable
+from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.keys import host_key
+from sciabc_tui.head.readings import MARKER
+from sciabc_tui.head.ssh import Credentials
+from tests.head.fakes import FakeClock, until
+from tests.head.servers import LOOPBACK, Sshd, alive, free_port, impostor, running_sshd, wait_for
+from tests.lab.keys import new_key
+
+NODE = membership.node_id("static:node01")
+
+
+@pytest.fixture
+def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Sshd]:
+    """A real sshd that lets us in; no agent."""
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with running_sshd(tmp_path) as server:
+        yield server
+
+
+def sighted(port: int, *addresses: str) -> Sighted:
+    """Make the sighting of the one node."""
+    return Sighted("static:node01", Origin.STATIC, "node01", addresses or (LOOPBACK,), port)
+
+
+@asynccontextmanager
+async def contacts(credentials: Credentials) -> AsyncGenerator[StateHub]:
+    """Run the contacts beside a hub; they end with the block, within two seconds."""
+    before = set(threading.enumerate())
+    hub = StateHub(SystemClock())
+    running = Contacts(
+        user=getpass.getuser(), credentials=credentials, clock=SystemClock(), post=hub.from_thread
+    ).run(hub)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(running)
+        try:
+            yield hub
+        finally:
+            began = time.monotonic()
+            task.cancel()
+            await asyncio.wait([task])
+            assert time.monotonic() - began < 2.0
+    # those of the test's own servers stay; executors' threads end in the moment after their shutdown
+    await asyncio.to_thread(wait_for, lambda: not _left(before), "all threads of the contacts end", 2.0)
+
+
+def _left(before: set[threading.Thread]) -> list[threading.Thread]:
+    ours = ("sciabc-", "Thread-")
+    return [t for t in threading.enumerate() if t not in before and t.name.startswith(ours)]
+
+
+def node_of(hub: StateHub) -> Node:
+    """Give the one node."""
+    return hub.state.nodes[NODE]
+
+
+async def approved(hub: StateHub, server: Sshd) -> None:
+    """Bring the node in and approve the key that it shows."""
+    hub.observe([sighted(server.port)])
+    await until(hub, lambda state: state.nodes[NODE].host_key is not None)
+    hub.obey(ApproveHostKey(NODE, server.login.host_key.fingerprint, "ada"))
+
+
+async def ready(hub: StateHub, server: Sshd) -> None:
+    """Bring the node in until it sends readings."""
+    await approved(hub, server)
+    await until(hub, lambda state: state.nodes[NODE].schedulable)
+
+
+async def test_an_unapproved_node_shows_its_key_and_gets_no_login(sshd: Sshd) -> None:
+    """The key is read within a second, the fingerprint is the server's, and nobody asks to authenticate."""
+    async with contacts(sshd.credentials) as hub:
+        began = time.monotonic()
+        hub.observe([sighted(sshd.port)])
+        await until(hub, lambda state: state.nodes[NODE].host_key is not None)
+        assert time.monotonic() - began < 2
+        assert node_of(hub).host_key == sshd.login.host_key
+        assert node_of(hub).trust is Trust.UNKNOWN
+        assert node_of(hub).contact == LOOPBACK
+    assert not sshd.asked_to_authenticate()
+
+
+async def test_approval_brings_readings_at_once(sshd: Sshd) -> None:
+    """Approved to schedulable takes less than the slow beat; facts are there, and the load moves."""
+    async with contacts(sshd.credentials) as hub:
+        await approved(hub, sshd)
+        began = time.monotonic()
+        await until(hub, lambda state: state.nodes[NODE].schedulable)
+        assert time.monotonic() - began < 3
+        await until(hub, lambda state: len(state.nodes[NODE].trend) >= 1)
+        node = node_of(hub)
+        assert node.streaming
+        assert node.facts is not None
+        assert node.slots == node.facts.cores >= 1
+        assert node.reading is not None
+        assert 0 <= time.monotonic() - node.reading.at < 3
+        programs = sshd.programs()
+        assert len(programs) == 1
+    await asyncio.to_thread(wait_for, lambda: not alive(programs), "the program there ends", 3.0)
+
+
+async def test_a_broken_stream_makes_suspect_and_a_new_one_heals(sshd: Sshd) -> None:
+    """The end of the stream is seen at once, and the node is back within the back-off's first step."""
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        await asyncio.to_thread(sshd.hang_up)
+        state = await until(hub, lambda state: state.nodes[NODE].liveness is Liveness.SUSPECT)
+        assert "stream closed" in state.nodes[NODE].probe
+        began = time.monotonic()
+        await until(hub, lambda state: state.nodes[NODE].schedulable)
+        assert time.monotonic() - began < 4
+
+
+async def test_a_refused_connection_is_an_answer(sshd: Sshd) -> None:
+    """A node whose sshd is gone but whose kernel refuses is stalled, and comes back with its sshd."""
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        await asyncio.to_thread(sshd.stop)
+        state = await until(hub, lambda state: state.nodes[NODE].answered_at is not None)
+        assert state.nodes[NODE].probe == "connection refused"
+        await asyncio.to_thread(sshd.start)
+        await until(hub, lambda state: state.nodes[NODE].schedulable)
+
+
+async def test_a_changed_key_stops_everything(sshd: Sshd) -> None:
+    """With another host key at the old place no login is tried; both keys are kept for the explanation."""
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        old = node_of(hub).host_key
+        await asyncio.to_thread(sshd.stop)
+        sshd.log.write_text("")
+        sshd.keys = new_key()
+        await asyncio.to_thread(sshd.start)
+        await until(hub, lambda state: state.nodes[NODE].trust is Trust.CHANGED)
+        assert node_of(hub).host_key == old
+        assert node_of(hub).offered_key == sshd.login.host_key
+    assert not sshd.asked_to_authenticate()
+
+
+async def test_a_refused_login_is_told_and_tried_again(sshd: Sshd) -> None:
+    """The row names the next step; once the key is let in the node is ready without further ado."""
+    sshd.refuse()
+    async with contacts(sshd.credentials) as hub:
+        await approved(hub, sshd)
+        await until(hub, lambda state: bool(state.nodes[NODE].readiness_reason))
+        node = node_of(hub)
+        assert node.liveness is Liveness.ALIVE
+        assert node.readiness is Readiness.UNPROVISIONED
+        assert "ssh-copy-id" in node.readiness_reason
+        sshd.admit()
+        await until(hub, lambda state: state.nodes[NODE].schedulable)
+
+
+async def test_a_forgotten_node_is_let_go_at_once(sshd: Sshd) -> None:
+    """Trust taken back ends the stream and the program on the node."""
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        programs = await asyncio.to_thread(sshd.programs)
+        assert programs
+        hub.obey(ForgetNode(NODE, "ada"))
+        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the program there ends", 3.0)
+
+
+async def test_the_other_addresses_are_tried_too(sshd: Sshd) -> None:
+    """A node that announces an address where nobody is gets reached at its second one."""
+    async with contacts(sshd.credentials) as hub:
+        hub.observe([sighted(sshd.port, "127.0.0.99", LOOPBACK)])
+        await until(hub, lambda state: state.nodes[NODE].host_key is not None)
+        assert node_of(hub).address == LOOPBACK
+
+
+async def test_a_new_address_is_tried_at_once(sshd: Sshd) -> None:
+    """An announcement with another address does not wait for the slow beat."""
+    async with contacts(sshd.credentials) as hub:
+        hub.observe([sighted(sshd.port, "127.0.0.99")])
+        await until(
+            hub, lambda state: state.nodes[NODE].probe != "" or state.nodes[NODE].heard_how != "announced"
+        )
+        began = time.monotonic()
+        hub.observe([sighted(sshd.port, LOOPBACK)])
+        await until(hub, lambda state: state.nodes[NODE].host_key is not None)
+        assert time.monotonic() - began < 2
+
+
+async def test_tarpits_delay_nobody_and_end_with_the_service(sshd: Sshd) -> None:
+    """Strangers that accept and never speak take no room from members; a stop does not wait for them."""
+    async with contacts(sshd.credentials) as hub:
+        with ExitStack() as stack:
+            for number in range(12):
+                port = stack.enter_context(impostor(None))
+                hub.observe(
+                    [Sighted(f"static:tar{number}", Origin.STATIC, f"tar{number}", (LOOPBACK,), port)]
+                )
+            hub.observe([_remembered(sshd)])
+            began = time.monotonic()
+            await until(hub, lambda state: state.nodes[NodeId("n-old")].schedulable)
+            assert time.monotonic() - began < 4
+
+
+async def test_the_loop_is_never_blocked(sshd: Sshd) -> None:
+    """Joining, streaming, breaking and healing make no blocking call on the loop."""
+    with blockbuster_ctx("sciabc_tui"):
+        async with contacts(sshd.credentials) as hub:
+            await ready(hub, sshd)
+            await asyncio.to_thread(sshd.hang_up)
+            await until(hub, lambda state: state.nodes[NODE].liveness is Liveness.SUSPECT)
+            await until(hub, lambda state: state.nodes[NODE].schedulable)
+
+
+def _remembered(server: Sshd) -> Observation:
+    key, user = server.login.host_key, server.login.user
+    return Remembered(NodeId("n-old"), "old", key, (LOOPBACK,), server.port, user)
+
+
+@contextmanager
+def deaf() -> Generator[int]:
+    """Listen on a port whose queue is full: a connection there gets no answer."""
+    with socket.create_server((LOOPBACK, 0), backlog=0) as listener, ExitStack() as stack:
+        port = int(listener.getsockname()[1])
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((LOOPBACK, port))
+        yield port
+
+
+async def test_a_dial_says_what_it_found() -> None:
+    """A refusal is an answer, silence is none, and what is no address is said to be none."""
+    with pytest.raises(Unreachable, match=r"^connection refused$") as refused:
+        await dial(LOOPBACK, free_port(), within=1)
+    assert refused.value.answered
+    with deaf() as port, pytest.raises(Unreachable, match=r"^no answer in 0.2 s$") as silent:
+        await dial(LOOPBACK, port, within=0.2)
+    assert not silent.value.answered
+    for wrong in ("node01", "", "-oProxyCommand=x", "fe80::1%nowhere", "999.1.1.1"):
+        with pytest.raises(Unreachable, match="is no address"):
+            await dial(wrong, 22, within=1)
+
+
+class Scripted:
+    """A stream that gives what a test wrote down."""
+
+    def __init__(self, *pieces: bytes | ContactFailed) -> None:
+        self._pieces = list(pieces)
+
+    def read(self) -> bytes:
+        """Give the next piece."""
+        piece = self._pieces.pop(0) if self._pieces else b""
+        if isinstance(piece, ContactFailed):
+            raise piece
+        return piece
+
+
+@pytest.fixture
+def posted() -> list[Observation]:
+    """What a collector posted."""
+    return []
+
+
+def collector_of(posted: list[Observation], clock: FakeClock) -> Collector:
+    """Make a collector whose thread a test plays."""
+
+    def post(batch: Sequence[Observation]) -> None:
+        posted.extend(batch)
+
+    return Collector(clock, post)
+
+
+def test_readings_are_stamped_with_the_heads_clock_on_receipt(posted: list[Observation]) -> None:
+    """What a node claims about time plays no part; the order is opened, facts, reading, closed."""
+    clock, ended = FakeClock(500.0), list[Ended]()
+    start = f"{MARKER}\nF\t4\ta\tb\tc\td\te\n".encode()
+    stream = Scripted(start, b"R\t\t\t0.5\t\t\t\t9\n", ContactFailed("gone"))
+    collector = collector_of(posted, clock)
+    collector.add(NODE, stream, ended.append)
+    for _ in range(4):
+        clock.now += 1
+        collector._look()
+    opened, facts, reading, closed = posted
+    assert opened == StreamOpened(NODE)
+    assert isinstance(facts, FactsRead)
+    assert reading == ReadingTaken(NODE, Reading(502.0, load1=0.5, uptime=9.0))
+    assert closed == StreamClosed(NODE, "gone")
+    assert ended == [Ended(started=True, reason="gone")]
+
+
+def test_a_login_that_prints_no_reading_ends(posted: list[Observation]) -> None:
+    """A shell that hangs before the first reading is given up, and was never a stream."""
+    clock, ended = FakeClock(500.0), list[Ended]()
+    collector = collector_of(posted, clock)
+    collector.add(NODE, Scripted(b"Welcome\n"), ended.append)
+    collector._look()
+    clock.now += collector_module.START_WITHIN
+    collector._look()
+    assert ended == []
+    clock.now += 1
+    collector._look()
+    assert [how.started for how in ended] == [False]
+    assert posted == []
+
+
+def test_a_stream_that_was_taken_away_is_not_reported(posted: list[Observation]) -> None:
+    """Whoever removes a stream hears nothing more of it."""
+    ended = list[Ended]()
+    collector = collector_of(posted, FakeClock())
+    stream = Scripted(ContactFailed("gone"))
+    collector.add(NODE, stream, ended.append)
+    collector.remove(stream)
+    collector._look()
+    assert (ended, posted) == ([], [])
+
+
+async def test_a_suspect_is_probed_once_a_second() -> None:
+    """A node that only accepts connections keeps answering, while its login waits for a handshake."""
+    kind, blob = new_key().public.split()
+    old = Remembered(NODE, "node01", host_key(kind, blob), (LOOPBACK,))
+    with impostor(None) as port:
+        async with contacts(Credentials(None, Path("/nonexistent"))) as hub:
+            hub.observe([replace(old, port=port)])
+            await until(hub, lambda state: state.nodes[NODE].answered_at is not None)
+            assert node_of(hub).probe == "ssh port answers"
+            first = node_of(hub).answered_at or 0.0
+            await until(hub, lambda state: (state.nodes[NODE].answered_at or 0.0) > first)
+            assert 0.8 < (node_of(hub).answered_at or 0.0) - first < 3
+            assert node_of(hub).liveness is Liveness.SUSPECT
+
+
+async def test_a_node_that_was_declared_dead_is_dialled_anew(sshd: Sshd) -> None:
+    """Its old stream, which may be half open, is dropped; the new one brings it back to life."""
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        programs = await asyncio.to_thread(sshd.programs)
+        hub.publish([NodeLost(NODE, time.monotonic(), "no answer")])
+        await until(hub, lambda state: state.nodes[NODE].schedulable)
+        assert node_of(hub).streaming
+        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends", 3.0)

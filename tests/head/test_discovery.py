@@ -1,0 +1,296 @@
+"""Discovery on the loopback interface, with real zeroconf on both sides and raw packets of strangers.
+
+Other programs on this machine may announce there too: each test looks only at instances of its own.
+"""
+
+import asyncio
+import re
+import socket
+import threading
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from zeroconf import (
+    DNSAddress,  # pyright: ignore[reportPrivateImportUsage] - documented, but not in __all__
+    DNSOutgoing,  # pyright: ignore[reportPrivateImportUsage] - likewise
+    DNSPointer,  # pyright: ignore[reportPrivateImportUsage] - likewise
+    DNSService,  # pyright: ignore[reportPrivateImportUsage] - likewise
+    DNSText,  # pyright: ignore[reportPrivateImportUsage] - likewise
+    Zeroconf,
+)
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from sciabc_tui.cluster.node import Liveness, Node, Origin
+from sciabc_tui.cluster.state import State
+from sciabc_tui.head.clock import SystemClock
+from sciabc_tui.head.discovery import SERVICE_TYPE, Discovery, question, tune
+from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.ingress import handle
+from sciabc_tui.head.network import Network
+from tests.head.fakes import until
+from tests.head.nets import ETH1, LO, LO_IP, FakeWatch, fixed, net, running
+
+CLUSTER_IP = fixed("10.77.0.1", "lo")
+LOOPBACK = net(LO, LO_IP, CLUSTER_IP)
+RESPONSE, PTR, SRV, TXT, A, IN = 0x8400, 12, 33, 16, 1, 1
+
+
+Register = Callable[..., Awaitable[object]]
+"""zeroconf's own annotation of it is incomplete."""
+
+
+@pytest.fixture
+def mine() -> str:
+    """Give an instance name that nobody else on this machine uses."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@asynccontextmanager
+async def listening(network: Network = LOOPBACK, interface: str = "lo") -> AsyncGenerator[StateHub]:
+    """Run discovery on the loopback interface."""
+    clock = SystemClock()
+    hub = StateHub(clock)
+    async with running(Discovery(clock, FakeWatch(network), (interface,)), hub):
+        await until(hub, lambda state: state.listening.interfaces == (interface,))
+        yield hub
+
+
+def service(instance: str, address: str = "10.77.0.11", **txt: str) -> AsyncServiceInfo:
+    """Make what a node announces."""
+    return AsyncServiceInfo(
+        SERVICE_TYPE,
+        f"{instance}.{SERVICE_TYPE}",
+        port=34343,
+        server=f"{instance}.local.",
+        parsed_addresses=[address],
+        properties=txt,
+    )
+
+
+@asynccontextmanager
+async def announcing(*infos: AsyncServiceInfo) -> AsyncGenerator[AsyncZeroconf]:
+    """Announce services as real nodes do; the goodbye comes at the end of the block."""
+    async with AsyncZeroconf(interfaces=["127.0.0.1"]) as node:
+        for info in infos:
+            register = cast("Register", node.async_register_service)  # pyright: ignore[reportUnknownMemberType]
+            await register(info, cooperating_responders=True)
+        yield node
+
+
+def shout(instance: str, target: str, address: str, *, txt: bytes = b"\0", ttl: int = 4500) -> None:
+    """Send one raw announcement, as anybody on the wire can."""
+    name = f"{instance}.{SERVICE_TYPE}"
+    out = DNSOutgoing(RESPONSE)
+    out.add_answer_at_time(DNSPointer(SERVICE_TYPE, PTR, IN, ttl, name), 0)
+    out.add_answer_at_time(DNSService(name, SRV, IN, ttl, 0, 0, 34343, target), 0)
+    out.add_answer_at_time(DNSText(name, TXT, IN, ttl, txt), 0)
+    out.add_answer_at_time(DNSAddress(target, A, IN, ttl, socket.inet_aton(address)), 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("127.0.0.1", 5353))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        for packet in out.packets():
+            sock.sendto(packet, ("224.0.0.251", 5353))
+
+
+def node_of(state: State, instance: str) -> Node | None:
+    """Give the node of an instance."""
+    owner = state.owners.get(handle(instance))
+    return state.nodes.get(owner) if owner else None
+
+
+async def found(hub: StateHub, instance: str) -> Node:
+    """Wait for the node of an instance."""
+    state = await until(hub, lambda state: node_of(state, instance) is not None)
+    node = node_of(state, instance)
+    assert node is not None
+    return node
+
+
+async def test_a_node_is_found(mine: str) -> None:
+    """What it announces is what the state says; nothing of it is trusted."""
+    async with listening() as hub, announcing(service(mine, user="pi", slots="4")):
+        node = await found(hub, mine)
+        assert (node.name, node.origin, node.addresses) == (mine, Origin.MDNS, ("10.77.0.11",))
+        assert (node.user, node.advertised_slots, node.port) == ("pi", 4, 22)
+        assert not node.schedulable
+
+
+async def test_a_node_of_2016_is_found(mine: str) -> None:
+    """The instance name of 2016 and no TXT record."""
+    async with listening() as hub:
+        shout(f"SupercomputerInABriefcase on {mine}", f"{mine}.local.", "10.77.0.16")
+        node = await found(hub, f"SupercomputerInABriefcase on {mine}")
+        assert (node.name, node.addresses) == (mine, ("10.77.0.16",))
+
+
+async def test_a_node_that_was_there_before_is_found(mine: str) -> None:
+    """A head that starts last asks, and is answered."""
+    async with announcing(service(mine)), listening() as hub:
+        assert (await found(hub, mine)).name == mine
+
+
+async def test_a_goodbye_is_believed(mine: str) -> None:
+    """A node that stops announcing itself left; when it is back, its announcement says so."""
+    async with listening() as hub:
+        async with announcing(service(mine)):
+            await found(hub, mine)
+
+        def left(state: State) -> bool:
+            node = node_of(state, mine)
+            return node is not None and node.liveness is Liveness.LEFT
+
+        await until(hub, left)
+
+
+async def test_changes_are_announced(mine: str) -> None:
+    """A new address and new slots reach the state; the node stays the same."""
+    async with listening() as hub, announcing(service(mine, slots="4")) as node:
+        before = await found(hub, mine)
+        changed = service(mine, "10.77.0.22", slots="8")
+        await node.async_update_service(changed)  # pyright: ignore[reportUnknownMemberType] - half typed
+
+        def moved(state: State) -> bool:
+            now = node_of(state, mine)
+            return now is not None and "10.77.0.22" in now.addresses and now.advertised_slots == 8
+
+        state = await until(hub, moved)
+        after = node_of(state, mine)
+        assert after is not None
+        assert after.id == before.id
+
+
+HOSTILE = [
+    ("\x1b[31mred{}", "\x1b[31mred{}.local.", "10.77.0.66"),
+    ("{}\nroot@10.0.0.1 slots=99", "-oProxyCommand=x.local.", "10.77.0.66"),
+    ("[bold]{}[/]", "[link].local.", "10.77.0.66"),
+    ("\x9b31m{}", "../../etc.local.", "10.77.0.66"),
+    ("{}a", "{}a.local.", "127.0.0.1"),
+    ("{}b", "{}b.local.", "8.8.8.8"),
+    ("{}c", "{}c.local.", "0.0.0.0"),
+    ("{}d", "{}d.local.", "224.0.0.251"),
+    ("{}e", "localhost.", "10.77.0.66"),
+    ("{}\u202e", "{}\u202e.local.", "10.77.0.66"),
+]
+
+
+async def test_strangers_do_not_get_in(mine: str) -> None:
+    """Hostile packets name no node, do no harm to those after them, and are told of in clean lines."""
+    async with listening() as hub, announcing(service(f"{mine}-first")):
+        await found(hub, f"{mine}-first")
+        for instance, target, address in HOSTILE:
+            shout(instance.format(mine), target.format(mine), address)
+        shout(f"{mine}-honest", f"{mine}-honest.local.", "10.77.0.11")
+        await found(hub, f"{mine}-honest")
+        state = await until(hub, lambda state: any("refused" in line.text for line in state.log))
+    ours = [node for node in state.nodes.values() if mine in node.name]
+    assert {node.name for node in ours} == {f"{mine}-first", f"{mine}-honest", f"{mine}e"}
+    assert all(re.fullmatch(r"[a-z0-9-]+", node.name) for node in state.nodes.values())
+    assert all(line.text.isprintable() and line.text.isascii() for line in state.log)
+
+
+async def test_a_refusal_is_told_once(mine: str) -> None:
+    """Who announces the same again and again fills no log."""
+    async with listening() as hub, announcing(service(f"{mine}-first")):
+        await found(hub, f"{mine}-first")
+        for user in range(5):
+            shout(mine, f"{mine}.local.", "10.77.0.66", txt=bytes([7]) + f"user={user}-".encode())
+        shout(f"{mine}-last", f"{mine}-last.local.", "10.77.0.12")
+        await found(hub, f"{mine}-last")
+        assert [line.text for line in hub.state.log if f"'{mine}'" in line.text] == [
+            f"announcement '{mine}' refused: user '0-' in its TXT record is no user name"
+        ]
+
+
+async def test_the_heads_own_announcement_is_no_node(mine: str) -> None:
+    """A head of 2016 announces itself with its own address."""
+    async with listening() as hub:
+        async with announcing(service(mine, "10.77.0.1"), service(f"{mine}-b")):
+            await found(hub, f"{mine}-b")
+        assert node_of(hub.state, mine) is None
+        assert not any(mine in line.text for line in hub.state.log if "refused" in line.text)
+
+
+async def test_an_interface_that_is_plugged_in_later(mine: str) -> None:
+    """It says where it listens, what hinders it, and starts as soon as the interface is there."""
+    clock = SystemClock()
+    hub = StateHub(clock)
+    watch = FakeWatch(net(ETH1))
+    async with running(Discovery(clock, watch, ("lo",)), hub), announcing(service(mine)):
+        state = await until(hub, lambda state: state.listening.problem != "")
+        assert state.listening.problem.startswith("lo is not there. Next: ")
+        assert state.listening.interfaces == ()
+        watch.show(LOOPBACK)
+        await found(hub, mine)
+        assert (hub.state.listening.interfaces, hub.state.listening.problem) == (("lo",), "")
+        watch.show(net(ETH1))
+        state = await until(hub, lambda state: state.listening.problem != "")
+        node = node_of(state, mine)
+        assert node is not None
+        assert node.liveness is Liveness.ALIVE, "a cable of the head's own is nobody's goodbye"
+
+
+async def test_a_new_network_of_the_head_is_taken_into_account(mine: str) -> None:
+    """What was heard before the head had its address is looked at again."""
+    clock = SystemClock()
+    hub = StateHub(clock)
+    watch = FakeWatch(net(LO, LO_IP))
+    async with running(Discovery(clock, watch, ("lo",)), hub), announcing(service(mine)):
+        await until(hub, lambda state: any(mine in line.text for line in state.log))
+        assert node_of(hub.state, mine) is None
+        watch.show(LOOPBACK)
+        assert (await found(hub, mine)).addresses == ("10.77.0.11",)
+
+
+def held() -> tuple[int, int, int]:
+    """Count descriptors, threads and tasks."""
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    return descriptors, threading.active_count(), len(asyncio.all_tasks())
+
+
+async def test_nothing_is_left_when_it_ends(mine: str) -> None:
+    """No thread, no socket, no task."""
+    before = held()
+    async with listening() as hub, announcing(service(mine)):
+        await found(hub, mine)
+        assert held() != before
+    async with asyncio.timeout(10.0):
+        # transports close their sockets in the next turns of the loop
+        while held() != before:  # noqa: ASYNC110 - the kernel tells of no event
+            await asyncio.sleep(0.01)
+
+
+async def test_sockets_are_bound_to_the_interface() -> None:
+    """What comes in on another interface is not heard."""
+    async with AsyncZeroconf(interfaces=["127.0.0.1"]) as ours:
+        await ours.zeroconf.async_wait_for_start()
+        assert tune(ours.zeroconf, "lo") == len(ours.zeroconf.engine.readers) > 0
+        for reader in ours.zeroconf.engine.readers:
+            assert (
+                reader.sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == b"lo"
+            )
+            assert reader.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 200_000
+        assert tune(ours.zeroconf, "nosuch0") == 0
+
+
+def test_another_zeroconf_may_hide_its_sockets(caplog: pytest.LogCaptureFixture) -> None:
+    """The sockets are not public: without them discovery works less well, and a debug line says so."""
+    with caplog.at_level("DEBUG", "sciabc_tui.head.discovery"):
+        assert tune(cast("Zeroconf", SimpleNamespace(engine=object())), "lo") == 0
+    assert "out of reach" in caplog.text
+
+
+async def test_the_question_names_those_that_are_known(mine: str) -> None:
+    """Nodes that are known need not answer every ten seconds."""
+    async with AsyncZeroconf(interfaces=["127.0.0.1"]) as ours:
+        pointer = DNSPointer(SERVICE_TYPE, PTR, IN, 4500, f"{mine}.{SERVICE_TYPE}")
+        ours.zeroconf.cache.async_add_records([pointer])
+        asked = question(ours.zeroconf)
+        assert [q.name for q in asked.questions] == [SERVICE_TYPE]
+        assert pointer in [record for record, _ in asked.answers]

@@ -78,6 +78,17 @@ def test_a_job_outlives_the_tui_and_the_service(lab: LabFactory) -> None:
     assert "went on: on and on" in output
 
 
+def test_debians_open_mpi_runs_the_same_job_on_the_same_nodes(lab: LabFactory) -> None:
+    """Open MPI 4.1 of Debian 12 is driven as well as the wheel's 5."""
+    env = {"SCIABC_CLUSTER_HEAD_SLOTS": "1", "SCIABC_JOBS_LAUNCHER": "/usr/bin/mpirun"}
+    flight = Flight(lab(nodes=2, slots=1), env)
+    flight.start()
+    flight.until("list(words.values()).count('new') == 2 and " + KEYS_READ)
+    flight.run("nodes", "approve", "--all", "--yes")
+    flight.until("slots == 3 and state.head.launcher.startswith('Open MPI 4.1')")
+    assert sorted(greeted(flight.run("run", "hello"))) == ["head", "node01", "node02"]
+
+
 def test_a_second_service_of_the_same_user_is_refused(lab: LabFactory) -> None:
     """One line that names the next step, an exit status that is not 0, and no traceback."""
     flight = Flight(lab(nodes=1))

@@ -1,0 +1,1 @@
+"""MPI: specs, hostfiles, launchers, the runner and the log store."""

@@ -1,0 +1,95 @@
+"""Make the folder of an attempt: everything that its runner needs, frozen."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.attempt import AttemptFiles, AttemptPlan, write_plan
+from jobs.errors import LauncherRefused, StoreError
+from jobs.hostfile import Host, openmpi_hostfile, write_atomically
+from jobs.launchers import Launcher, command, environment, root_refusal
+from jobs.spec import JobSpec
+from jobs.sshconfig import ssh_config
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What holds for every job of this head.
+
+    Attributes:
+        known_hosts: The approved host keys.
+        uid: Whose jobs they are: ``os.geteuid()``.
+        identity: The private key for the nodes; None leaves it to ssh.
+        python: The interpreter on the nodes.
+        cluster_networks: Networks that MPI is limited to; none means no limit.
+        allow_root: Whether root may run jobs on other nodes.
+    """
+
+    known_hosts: Path
+    uid: int
+    identity: Path | None = None
+    python: str = sys.executable
+    cluster_networks: tuple[str, ...] = ()
+    allow_root: bool = False
+
+
+def prepare(
+    folder: Path,
+    launcher: Launcher,
+    spec: JobSpec,
+    hosts: Sequence[Host],
+    *,
+    job: int,
+    attempt: int,
+    token: str,
+    site: Site,
+) -> AttemptPlan:
+    """Write the plan, hostfile and ssh configuration of an attempt into its new folder.
+
+    Args:
+        folder: Made here; must not be there yet.
+        launcher: Which mpirun.
+        spec: What to run, validated.
+        hosts: Where, with the slots that this job has there; at least one.
+        job: The number of the job.
+        attempt: The number of this launch of it, from 1.
+        token: Marks the processes of the attempt: not to be guessed, new each time.
+        site: What holds for every job.
+
+    Raises:
+        LauncherRefused: Root may not run this job.
+        SpecError: A host can't be used.
+        StoreError: The folder can't be written.
+    """
+    if refusal := root_refusal(site.uid, hosts, allow_root=site.allow_root):
+        raise LauncherRefused(refusal)
+    files = AttemptFiles(folder)
+    plan = AttemptPlan(
+        job=job,
+        attempt=attempt,
+        launcher=launcher,
+        argv=command(
+            launcher,
+            spec,
+            hosts,
+            ssh_config=files.ssh_config,
+            hostfile=files.hostfile,
+            python=site.python,
+            cluster_networks=site.cluster_networks,
+        ),
+        # Not refused above, so root is meant; for anybody else the variables say nothing.
+        env=environment(launcher, spec, job=job, attempt=attempt, token=token, allow_root=site.uid == 0),
+        cwd=spec.cwd,
+        token=token,
+    )
+    hostfile = openmpi_hostfile(hosts)
+    ssh = ssh_config(hosts, known_hosts=site.known_hosts, identity=site.identity)
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        write_atomically(files.hostfile, hostfile)
+        write_atomically(files.ssh_config, ssh, 0o600)
+    except OSError as error:
+        raise StoreError(f"{folder}: {error.strerror}. Next: check the state directory") from error
+    write_plan(folder, plan)
+    return plan

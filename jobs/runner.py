@@ -1,0 +1,123 @@
+"""The runner: ``python -m jobs.runner DIR``, a process of its own that outlives the head service.
+
+It holds the lock of its attempt for as long as it lives, says on its standard output who it is, runs the
+attempt, and leaves the final status behind. SIGTERM and SIGINT cancel the attempt.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from jobs import procs
+from jobs.attempt import AttemptFiles, AttemptStatus, RunnerId, read_plan, write_runner, write_status
+from jobs.errors import JobsError, StoreError
+from jobs.states import JobState
+from jobs.supervise import supervise
+
+_CANCELLING = (signal.SIGTERM, signal.SIGINT)
+
+
+def main() -> int:
+    """Run the attempt that the command line names; return 0 if it could be run, however it ended."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.runner", description="Run one attempt of a job.")
+    parser.add_argument("folder", type=Path, help="the attempt's folder, with its plan.json")
+    parser.add_argument("--held-lock", type=int, metavar="FD", help="a descriptor that holds its lock")
+    options = parser.parse_args()
+    folder: Path = options.folder
+    held: int | None = options.held_lock
+    try:
+        if held is None:
+            hold(folder)
+        else:
+            fcntl.fcntl(held, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # the launcher must not inherit it
+            _detach()
+        _run(folder)
+    except JobsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def hold(folder: Path) -> int:
+    """Take the lock of an attempt; it is held until the last copy of the descriptor is closed.
+
+    Raises:
+        StoreError: The attempt has a runner already, or its folder can't be written to.
+    """
+    path = AttemptFiles(folder).lock
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError(f"{folder} has a runner already. Next: wait for its end, or cancel it") from error
+    return descriptor
+
+
+def _detach() -> None:
+    """Go on as a process that nobody waits for, in a session that no terminal can end."""
+    sys.stdout.flush()
+    if os.fork():
+        os._exit(0)
+
+
+def _run(folder: Path) -> None:
+    plan = read_plan(folder)
+    cancel = _cancel_descriptor()
+    own = RunnerId(os.getpid(), procs.start_time(os.getpid()) or 0)
+    write_runner(folder, own)
+    _announce(own.pid)
+    started_at = _wall()
+    try:
+        supervise(folder, plan, cancel=cancel.fileno(), wall=_wall)
+    except Exception as error:
+        reason = f"the runner failed ({type(error).__name__}). Next: see {AttemptFiles(folder).errors}"
+        write_status(folder, AttemptStatus(JobState.FAILED, started_at, ended_at=_wall(), error=reason))
+        raise
+
+
+def _announce(pid: int) -> None:
+    """Tell who started us that we stand, and let go of his pipe."""
+    sys.stdout.write(f"{pid}\n")
+    sys.stdout.flush()
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _cancel_descriptor() -> socket.socket:
+    """Return what becomes readable when a signal asks for the end."""
+    receiving, sending = socket.socketpair()
+    sending.setblocking(False)  # noqa: FBT003 - the standard library takes it by position only
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(BlockingIOError):  # full of earlier wishes: one is enough
+            sending.send(b"c")
+
+    for number in _CANCELLING:
+        signal.signal(number, ask)
+    # Handled, not ignored: what the launcher inherits must not ignore it.
+    signal.signal(signal.SIGHUP, _nothing)
+    return receiving
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Let a signal pass."""
+
+
+def _wall() -> float:
+    return time.time()  # noqa: TID251 - a process of its own: this is the one place here that reads the clock
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What a job is asked to be, and the check that it can be run."""
+
+import ast
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from jobs.errors import SpecError
+
+PROGRAMS = Path(__file__).parent / "programs"
+_NAME_LENGTH = 64
+# A launcher passes its command line on through ssh, where one argument may hold 128 KiB (MAX_ARG_STRLEN).
+_ARGS_LENGTH = 100_000
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = "SCIABC_"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What to run.
+
+    Attributes:
+        program: A path, the name of a bundled program, or an executable on PATH.
+        args: Its arguments, passed on as they are: no shell reads them.
+        ranks: How many ranks; None means one on every schedulable slot.
+        name: What the job is called; empty means the stem of the program.
+        cwd: Where it runs, on every node; empty means the home directory.
+        env: Variables for every rank, beside those it has anyway.
+    """
+
+    program: str
+    args: tuple[str, ...] = ()
+    ranks: int | None = None
+    name: str = ""
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def is_python(self) -> bool:
+        """Tell whether a Python interpreter must run the program."""
+        return self.program.endswith(".py")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that comes with sciabc-tui; ``summary`` is the first line of its docstring."""
+
+    name: str
+    path: Path
+    summary: str
+
+
+def bundled() -> tuple[Program, ...]:
+    """List the programs that come with sciabc-tui, by name; none of them is run or imported."""
+    return tuple(
+        Program(name=path.stem, path=path, summary=_summary(path)) for path in sorted(PROGRAMS.glob("*.py"))
+    )
+
+
+def validated(spec: JobSpec, *, total_slots: int | None) -> JobSpec:
+    """Check every field and resolve the program.
+
+    Args:
+        spec: What was asked, from outside.
+        total_slots: The slots of the whole cluster; None when they are not known.
+
+    Returns:
+        The same with an absolute program and cwd, and a name.
+
+    Raises:
+        SpecError: A field can't be used; it names the field and the next step.
+    """
+    _plain("program", spec.program)
+    _plain("name", spec.name)
+    _plain("cwd", spec.cwd)
+    _check_args(spec.args)
+    _check_env(spec.env)
+    _check_ranks(spec.ranks, total_slots)
+    cwd = _directory(spec.cwd)
+    program = _resolve(spec.program, cwd)
+    name = spec.name.strip() or program.stem
+    if len(name) > _NAME_LENGTH:
+        raise SpecError("name", f"longer than {_NAME_LENGTH} characters. Next: choose a shorter one")
+    return replace(spec, program=str(program), name=name, cwd=str(cwd))
+
+
+def _summary(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+    return docstring.partition("\n")[0]
+
+
+def _plain(where: str, text: str) -> None:
+    # Not only control characters: also what reorders text on a screen, other line ends, half characters.
+    if not text.isprintable():
+        raise SpecError(where, "holds a control or invisible character. Next: remove it")
+
+
+def _check_args(args: tuple[str, ...]) -> None:
+    for argument in args:
+        _plain("args", argument)
+    if sum(len(argument.encode()) + 1 for argument in args) > _ARGS_LENGTH:
+        raise SpecError("args", f"longer than {_ARGS_LENGTH} bytes. Next: pass the data in a file")
+
+
+def _check_env(env: Mapping[str, str]) -> None:
+    for name, value in env.items():
+        _plain("env", value)
+        if not _ENV_NAME.fullmatch(name):
+            raise SpecError("env", f"{_shown(name)} is no variable's name. Next: use letters, digits and _")
+        if name.startswith(_RESERVED):
+            raise SpecError("env", f"{name}: {_RESERVED}* belongs to sciabc-tui. Next: use another name")
+
+
+def _check_ranks(ranks: int | None, total_slots: int | None) -> None:
+    match ranks:
+        case None:
+            return
+        case int() if ranks < 1:
+            raise SpecError("ranks", f"{ranks} ranks asked. Next: ask for at least 1")
+        case int() if total_slots is not None and ranks > total_slots:
+            fits = f"1 to {total_slots}" if total_slots else "a node (sciabc-tui nodes)"
+            slots = "1 slot" if total_slots == 1 else f"{total_slots} slots"
+            raise SpecError("ranks", f"{ranks} ranks asked, the cluster has {slots}. Next: ask for {fits}")
+        case _:
+            return
+
+
+def _directory(text: str) -> Path:
+    path = _expanded("cwd", text) if text else Path.home()
+    if not path.is_absolute():
+        raise SpecError("cwd", f"{_shown(text)} is not absolute. Next: give the path from /")
+    if not path.is_dir():
+        raise SpecError("cwd", f"{_shown(text)} is no directory. Next: make it, or choose another")
+    return path
+
+
+def _resolve(text: str, cwd: Path) -> Path:
+    if not text.strip():
+        raise SpecError("program", "none given. Next: give a path, or a bundled name such as hello")
+    path = Path(os.path.normpath(cwd / _expanded("program", text)))
+    if path.is_file():
+        return _runnable(path, text)
+    if found := _bundled_or_on_path(text):
+        return found
+    if path.is_dir():
+        raise SpecError("program", f"{_shown(text)} is a directory. Next: name the program in it")
+    names = ", ".join(program.name for program in bundled())
+    raise SpecError("program", f"{_shown(text)} not found. Next: give its path, or a bundled name ({names})")
+
+
+def _runnable(path: Path, text: str) -> Path:
+    if path.suffix != ".py" and not os.access(path, os.X_OK):
+        raise SpecError("program", f"{_shown(text)} is not executable. Next: chmod +x {_shown(str(path))}")
+    if not os.access(path, os.R_OK):
+        raise SpecError("program", f"{_shown(text)} is not readable. Next: chmod +r {_shown(str(path))}")
+    return path
+
+
+def _bundled_or_on_path(text: str) -> Path | None:
+    if "/" in text:
+        return None
+    for program in bundled():
+        if text in {program.name, program.path.name}:
+            return program.path
+    found = shutil.which(text)
+    return Path(found).absolute() if found else None
+
+
+def _expanded(where: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SpecError(where, f"{_shown(text)}: no such user. Next: give the path from /") from error
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."

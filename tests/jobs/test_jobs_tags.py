@@ -1,0 +1,149 @@
+"""Telling apart whose words are in what mpirun prints."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.launchers import Flavour, Launcher
+from jobs.logstore import PIECE_BYTES, Stream
+from jobs.tags import Piece, Splitter
+
+NEW = Launcher(Flavour.OPENMPI, (5, 0, 11), "mpirun")
+OLD = Launcher(Flavour.OPENMPI, (4, 1, 4), "mpirun")
+_TAG = re.compile(rb"\[\d+,\d+\]<std(out|err|diag)>:")
+
+Who = tuple[int | None, Stream]
+
+
+def _split(launcher: Launcher, chunks: Iterable[bytes]) -> list[Piece]:
+    splitter = Splitter(launcher, Stream.OUT)
+    pieces = [piece for chunk in chunks for piece in splitter.feed(chunk)]
+    return [*pieces, *splitter.close()]
+
+
+def _lines(pieces: Iterable[Piece]) -> dict[Who, list[bytes]]:
+    """Put long lines together again; return every speaker's lines."""
+    lines: dict[Who, list[bytes]] = defaultdict(list)
+    for rank, stream, text, joined in pieces:
+        if joined:
+            lines[rank, stream][-1] += text
+        else:
+            lines[rank, stream].append(text)
+    return dict(lines)
+
+
+def _cut(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    ends = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in pairwise(ends)]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "printed", "expected"),
+    [
+        (NEW, b"[1,0]<stdout>: hello\n", [Piece(0, Stream.OUT, b"hello", joined=False)]),
+        (OLD, b"[1,0]<stdout>:hello\n", [Piece(0, Stream.OUT, b"hello", joined=False)]),
+        (OLD, b"[1,12]<stderr>: x\n", [Piece(12, Stream.ERR, b" x", joined=False)]),
+        (NEW, b"[1,1]<stdout>: \n", [Piece(1, Stream.OUT, b"", joined=False)]),
+        (NEW, b"prterun noticed\n", [Piece(None, Stream.OUT, b"prterun noticed", joined=False)]),
+        (
+            NEW,  # measured: what two ranks leave at their end without a newline
+            b"[1,1]<stdout>: end[1,0]<stdout>: end",
+            [Piece(1, Stream.OUT, b"end", joined=False), Piece(0, Stream.OUT, b"end", joined=False)],
+        ),
+        (
+            OLD,  # measured: 4.1 tags what it read, in the middle of lines
+            b"[1,1]<stdout>:par[1,0]<stdout>:par[1,1]<stdout>:tial\n[1,0]<stdout>:tial\n",
+            [Piece(1, Stream.OUT, b"partial", joined=False), Piece(0, Stream.OUT, b"partial", joined=False)],
+        ),
+        (
+            OLD,  # measured: the newline may come alone
+            b"[1,0]<stderr>:No module[1,0]<stderr>:\n",
+            [Piece(0, Stream.ERR, b"No module", joined=False)],
+        ),
+        (
+            OLD,
+            b"[1,0]<stdout>:nul\0 \xff \x1b[31m\r\n",
+            [Piece(0, Stream.OUT, b"nul\0 \xff \x1b[31m\r", joined=False)],
+        ),
+        (NEW, b"[1,0]<stderr>: \0", []),  # measured: the end of Open MPI's own message
+    ],
+)
+def test_what_launchers_print(launcher: Launcher, printed: bytes, expected: list[Piece]) -> None:
+    """What was measured is told apart, whole and byte by byte."""
+    assert _split(launcher, [printed]) == expected
+    assert _split(launcher, [bytes([byte]) for byte in printed]) == expected
+
+
+_text = st.binary(max_size=30).map(lambda text: _TAG.sub(b"", text.replace(b"\n", b"")))
+_who = st.tuples(st.integers(0, 20), st.sampled_from(Stream))
+
+
+def _tagged(launcher: Launcher, who: tuple[int, Stream], text: bytes) -> bytes:
+    space = b" " if launcher is NEW else b""
+    return b"[1,%d]<std%s>:%s%s" % (who[0], who[1].encode(), space, text)
+
+
+@given(
+    launcher=st.sampled_from([NEW, OLD]),
+    lines=st.lists(st.tuples(_who, _text.filter(lambda text: b"[" not in text and text != b"\0"))),
+    cuts=st.lists(st.integers(0, 10_000)),
+)
+def test_chunks_make_no_difference(
+    launcher: Launcher, lines: list[tuple[tuple[int, Stream], bytes]], cuts: list[int]
+) -> None:
+    """However the output is cut, every line comes in order, with its rank, its stream and all its bytes."""
+    printed = b"".join(_tagged(launcher, who, text) + b"\n" for who, text in lines)
+    pieces = _split(launcher, _cut(printed, cuts))
+    assert [((rank, stream), text) for rank, stream, text, _ in pieces] == lines
+
+
+@given(
+    fragments=st.lists(
+        st.tuples(_who, _text.filter(lambda text: b"[" not in text), st.booleans()), max_size=30
+    ),
+    cuts=st.lists(st.integers(0, 10_000)),
+)
+def test_interleaved_fragments_find_their_line(
+    fragments: list[tuple[tuple[int, Stream], bytes, bool]], cuts: list[int]
+) -> None:
+    """4.1's fragments, in any order and cut anywhere, add up to every rank's own lines."""
+    printed = b"".join(_tagged(OLD, who, text) + b"\n" * ended for who, text, ended in fragments)
+    expected: dict[Who, list[bytes]] = defaultdict(list)
+    begun: dict[Who, bytes] = {}
+    for who, text, ended in fragments:
+        begun[who] = begun.get(who, b"") + text
+        if ended:
+            expected[who].append(begun.pop(who))
+    for who, text in begun.items():
+        if text and not (text == b"\0" and who[1] is Stream.ERR):
+            expected[who].append(text)
+    assert _lines(_split(OLD, _cut(printed, cuts))) == expected
+
+
+@given(data=st.binary(max_size=300), launcher=st.sampled_from([NEW, OLD]), cuts=st.lists(st.integers(0, 300)))
+def test_no_bytes_are_too_strange(data: bytes, launcher: Launcher, cuts: list[int]) -> None:
+    """Any bytes at all give the same lines whole or in pieces, and never an error."""
+    assert _lines(_split(launcher, _cut(data, cuts))) == _lines(_split(launcher, [data]))
+
+
+@pytest.mark.parametrize("launcher", [NEW, OLD])
+def test_long_lines_come_in_pieces(launcher: Launcher) -> None:
+    """A line of 10 MB is whole when its pieces are joined, and no piece is long."""
+    long = bytes(range(32, 127)) * 110_000
+    printed = _tagged(launcher, (3, Stream.OUT), long) + b"\n" + _tagged(launcher, (0, Stream.OUT), b"x\n")
+    pieces = _split(launcher, [printed[at : at + 65536] for at in range(0, len(printed), 65536)])
+    assert _lines(pieces) == {(3, Stream.OUT): [long], (0, Stream.OUT): [b"x"]}
+    assert max(len(piece.text) for piece in pieces) <= PIECE_BYTES
+
+
+def test_a_tag_across_the_edge_of_a_long_line_is_found() -> None:
+    """4.1 tags a long line each 4 KiB: not one of the tags gets into the text, wherever a chunk ends."""
+    printed = b"".join(_tagged(OLD, (0, Stream.OUT), b"x" * 4000) for _ in range(100)) + b"\n"
+    for size in (65_536, 65_537, 70_001, 99_991):
+        pieces = _split(OLD, [printed[at : at + size] for at in range(0, len(printed), size)])
+        assert _lines(pieces) == {(0, Stream.OUT): [b"x" * 400_000]}

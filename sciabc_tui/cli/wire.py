@@ -173,7 +173,7 @@ async def _unneeded(hub: StateHub, server: ApiServer, clock: Clock, stop: asynci
 
 async def _sees_itself(hub: StateHub) -> State:
     state = hub.state
-    while HEAD not in state.nodes or state.nodes[HEAD].reading is None:
+    while HEAD not in state.nodes:
         state = await hub.changed(state.revision)
     return state
 

@@ -208,7 +208,7 @@ def _way(node: Node) -> tuple[object, ...]:
     """Give what decides how a node is reached; a withdrawn goodbye is an announcement anew."""
     return (
         node.trust,
-        node.host_key,
+        node.host_key if node.trust is Trust.TRUSTED else None,
         frozenset(_addresses(node)),
         node.port,
         node.user,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import getpass
 from concurrent.futures import ThreadPoolExecutor
 
 from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin
@@ -30,12 +31,12 @@ class Contacts:
         """Take what logins need.
 
         Args:
-            user: Whom to log in as where the node does not say.
+            user: Whom to log in as where the node does not say. Empty: the head's own user.
             credentials: The keys to log in with.
             clock: Readings are stamped with it as they arrive.
             post: Takes observations from the thread that reads the streams.
         """
-        self._user = user
+        self._user = user or getpass.getuser()
         self._credentials = credentials
         self._clock = clock
         self._post = post

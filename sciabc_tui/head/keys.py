@@ -55,9 +55,9 @@ class Transport(paramiko.Transport):
     def end(self) -> None:
         """Disconnect and wait for the thread, a second at most. Safe to call twice."""
         wake(self.sock)
-        self.close()
         if self.is_alive():
             self.join(1.0)
+        self.close()
         self.packetizer.complete_handshake()  # else the timer of an unfinished handshake lives on for 15 s
         self.sock.close()
 

@@ -120,16 +120,21 @@ class Sshd:
         return {pid for pid in self.sessions() if f"marker={MARKER}" in _command_line(pid)}
 
     def hang_up(self) -> None:
-        """Kill every session, as a power cut of the node's network stack would not."""
-        for pid in self.sessions():
+        """Kill every session; sshd's processes first, so that none of them can tell of the others' end."""
+        for pid in sorted(self.sessions(), key=lambda pid: not _command_line(pid).startswith("sshd")):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def freeze(self, *, thaw: bool = False) -> None:
+        """Stop every process, as a hung userland does; the kernel goes on accepting connections."""
+        for pid in {*self.sessions(), self._process.pid} if self._process else ():
+            os.kill(pid, signal.SIGCONT if thaw else signal.SIGSTOP)
 
     def stop(self) -> None:
         """Be gone, with every session."""
         if self._process:
             self.hang_up()
-            self._process.terminate()
+            self._process.kill()
             self._process.wait(timeout=10)
             self._process = None
 
@@ -178,11 +183,13 @@ def impostor(greeting: bytes | None) -> Generator[int]:
     with socket.create_server((LOOPBACK, 0)) as listener:
         thread = threading.Thread(target=serve, name="impostor")
         thread.start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        for guest in guests:
-            guest.close()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for guest in guests:
+                guest.close()
 
 
 def _write_secret(path: Path, text: str) -> None:

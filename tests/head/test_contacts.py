@@ -1,20 +1,18 @@
 """Contact with nodes, from the first host key to the end of the stream, against real servers."""
 
 import asyncio
-import getpass
 import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 
 from sciabc_tui.cluster import membership
-from sciabc_tui.cluster.events import NodeLost
+from sciabc_tui.cluster.events import NodeLost, NodeSuspected
 from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
@@ -34,7 +32,6 @@ from sciabc_tui.head.contacts import Contacts
 from sciabc_tui.head.dial import dial
 from sciabc_tui.head.errors import ContactFailed, Unreachable
 from sciabc_tui.head.hub import StateHub
-from sciabc_tui.head.keys import host_key
 from sciabc_tui.head.readings import MARKER
 from sciabc_tui.head.ssh import Credentials
 from tests.head.fakes import FakeClock, until
@@ -62,9 +59,7 @@ async def contacts(credentials: Credentials) -> AsyncGenerator[StateHub]:
     """Run the contacts beside a hub; they end with the block, within two seconds."""
     before = set(threading.enumerate())
     hub = StateHub(SystemClock())
-    running = Contacts(
-        user=getpass.getuser(), credentials=credentials, clock=SystemClock(), post=hub.from_thread
-    ).run(hub)
+    running = Contacts(user="", credentials=credentials, clock=SystemClock(), post=hub.from_thread).run(hub)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(running)
         try:
@@ -207,9 +202,7 @@ async def test_a_new_address_is_tried_at_once(sshd: Sshd) -> None:
     """An announcement with another address does not wait for the slow beat."""
     async with contacts(sshd.credentials) as hub:
         hub.observe([sighted(sshd.port, "127.0.0.99")])
-        await until(
-            hub, lambda state: state.nodes[NODE].probe != "" or state.nodes[NODE].heard_how != "announced"
-        )
+        await until(hub, lambda state: state.nodes[NODE].heard_how != "announced")
         began = time.monotonic()
         hub.observe([sighted(sshd.port, LOOPBACK)])
         await until(hub, lambda state: state.nodes[NODE].host_key is not None)
@@ -244,6 +237,10 @@ async def test_the_loop_is_never_blocked(sshd: Sshd) -> None:
 def _remembered(server: Sshd) -> Observation:
     key, user = server.login.host_key, server.login.user
     return Remembered(NodeId("n-old"), "old", key, (LOOPBACK,), server.port, user)
+
+
+def _silent(node: Node) -> float:
+    return time.monotonic() - node.reading.at if node.reading else 0.0
 
 
 @contextmanager
@@ -344,19 +341,23 @@ def test_a_stream_that_was_taken_away_is_not_reported(posted: list[Observation])
     assert (ended, posted) == ([], [])
 
 
-async def test_a_suspect_is_probed_once_a_second() -> None:
-    """A node that only accepts connections keeps answering, while its login waits for a handshake."""
-    kind, blob = new_key().public.split()
-    old = Remembered(NODE, "node01", host_key(kind, blob), (LOOPBACK,))
-    with impostor(None) as port:
-        async with contacts(Credentials(None, Path("/nonexistent"))) as hub:
-            hub.observe([replace(old, port=port)])
-            await until(hub, lambda state: state.nodes[NODE].answered_at is not None)
-            assert node_of(hub).probe == "ssh port answers"
-            first = node_of(hub).answered_at or 0.0
-            await until(hub, lambda state: (state.nodes[NODE].answered_at or 0.0) > first)
-            assert 0.8 < (node_of(hub).answered_at or 0.0) - first < 3
-            assert node_of(hub).liveness is Liveness.SUSPECT
+async def test_a_stalled_node_is_probed_once_a_second(sshd: Sshd) -> None:
+    """While its userland hangs its kernel answers each probe; thawed, the old stream goes on."""
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        programs = await asyncio.to_thread(sshd.programs)
+        await asyncio.to_thread(sshd.freeze)
+        await asyncio.to_thread(wait_for, lambda: _silent(node_of(hub)) > 1.5, "no reading comes any more")
+        hub.publish([NodeSuspected(NODE, time.monotonic(), "missed 3 readings")])
+        await until(hub, lambda state: state.nodes[NODE].answered_at is not None)
+        assert node_of(hub).probe == "ssh port answers"
+        first = node_of(hub).answered_at or 0.0
+        await until(hub, lambda state: (state.nodes[NODE].answered_at or 0.0) > first)
+        assert 0.8 < (node_of(hub).answered_at or 0.0) - first < 3
+        assert node_of(hub).liveness is Liveness.SUSPECT
+        await asyncio.to_thread(sshd.freeze, thaw=True)
+        await until(hub, lambda state: state.nodes[NODE].liveness is Liveness.ALIVE)
+        assert alive(programs) == programs
 
 
 async def test_a_node_that_was_declared_dead_is_dialled_anew(sshd: Sshd) -> None:

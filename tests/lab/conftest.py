@@ -1,0 +1,41 @@
+"""The `lab` fixture: builds labs for a test and takes them down after it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.lab.image import Advert
+from tests.lab.lab import Lab
+from tests.lab.needs import missing
+
+
+@pytest.fixture(scope="session")
+def lab_possible() -> None:
+    """Skip, with what this machine lacks; under SCIABC_REQUIRE_ALL=1 (as in .ci/run) fail instead."""
+    lacks = missing()
+    if not lacks:
+        return
+    reason = "no lab on this machine: " + "; ".join(lacks)
+    if os.environ.get("SCIABC_REQUIRE_ALL") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+class LabFactory:
+    """Builds labs that end with the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def __call__(self, nodes: int = 3, slots: int = 1, advert: Advert = Advert.CURRENT) -> Lab:
+        """Build a lab; it is up when this returns."""
+        return self._stack.enter_context(Lab(nodes=nodes, slots=slots, advert=advert))
+
+
+@pytest.fixture
+def lab(lab_possible: None) -> Iterator[LabFactory]:
+    """Give a factory of labs, called as Lab is: each is up at once and ends with the test."""
+    with ExitStack() as stack:
+        yield LabFactory(stack)

@@ -116,7 +116,7 @@ def _nothing(_number: int, _frame: FrameType | None) -> None:
 
 
 def _wall() -> float:
-    return time.time()  # noqa: TID251 - a process of its own: this is the one place here that reads the clock
+    return time.time()
 
 
 if __name__ == "__main__":

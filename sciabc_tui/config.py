@@ -90,8 +90,15 @@ class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def runtime_dir(self) -> Path:
-        """Where the socket of the API is."""
-        return Path(self.runtime or platformdirs.user_runtime_path("sciabc", appauthor=False))
+        """Where the socket of the API is.
+
+        Raises:
+            ConfigError: The system's place for it is another user's.
+        """
+        try:
+            return Path(self.runtime or platformdirs.user_runtime_path("sciabc", appauthor=False))
+        except PermissionError as error:
+            raise ConfigError(f"paths.runtime: {error}. Next: set paths.runtime") from error
 
     @property
     def socket(self) -> Path:
@@ -162,7 +169,7 @@ def _read(path: Path, *, must_exist: bool) -> Mapping[str, object]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if must_exist:
-            raise ConfigError(f"{path} does not exist. Next: sciabc-tui config --help") from None
+            raise ConfigError(f"{path} does not exist. Next: name another file, or none") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}. Next: ls -l {path}") from error
@@ -187,7 +194,7 @@ def _merge(
     try:
         return msgspec.convert(known, Settings, strict=strict)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(error)}. Next: sciabc-tui config --help") from error
+        raise ConfigError(f"{source}: {_explain(error)}. Next: mend it there") from error
 
 
 def _merge_environment(settings: Settings, environ: Mapping[str, str], sources: dict[str, str]) -> Settings:

@@ -56,14 +56,15 @@ def connected(session: Session, *, start: bool) -> Generator[Client, None, None]
     yield client
 
 
-def ensure(client: Client, runtime: Path, command: Sequence[str], environ: Mapping[str, str]) -> None:
+def ensure(
+    client: Client, runtime: Path, command: Sequence[str], environ: Mapping[str, str]
+) -> subprocess.Popen[bytes] | None:
     """Start a service unless one answers. Of several that want this at once, one starts it."""
     if _answers(client):
-        return
+        return None
     prepare(runtime)
     with _alone(runtime):
-        if not _answers(client):
-            start_service(runtime, command, environ)
+        return None if _answers(client) else start_service(runtime, command, environ)
 
 
 def start_service(
@@ -92,23 +93,21 @@ def start_service(
                 start_new_session=True,
                 pass_fds=(writer,),
                 env=dict(environ),
-                cwd="/",
             )
         os.close(writer)
         writer = -1
-        line = _read_line(reader, log)
+        _await_ready(process, reader, log)
     finally:
         os.close(reader)
         if writer >= 0:
             os.close(writer)
-    if line != "READY":
-        raise ServiceUnavailable(line or f"The head service ended before it stood. Next: less {log}")
     return process
 
 
 def _command(session: Session, *options: str) -> list[str]:
     config = [] if session.config is None else ["--config", str(session.config.absolute())]
-    return [sys.executable, "-m", "sciabc_tui", *config, "head", *options]
+    # -P: what lies in the user's folder is not imported in place of our packages.
+    return [sys.executable, "-P", "-m", "sciabc_tui", *config, "head", *options]
 
 
 @contextmanager
@@ -126,12 +125,16 @@ def _simulated(session: Session) -> Generator[Client, None, None]:
         try:
             yield Client(runtime / "api.sock")
         finally:
-            process.terminate()
-            try:
-                process.wait(STOPS_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextmanager
@@ -173,19 +176,29 @@ def _open_log(path: Path) -> int:
     return handle
 
 
+def _await_ready(process: subprocess.Popen[bytes], reader: int, log: Path) -> None:
+    """Wait until it stands; whatever comes in between, Ctrl-C too, ends it."""
+    line = ""
+    try:
+        line = _read_line(reader, log)
+    finally:
+        if line != "READY":
+            _stop(process)
+    if line != "READY":
+        raise ServiceUnavailable(line)
+
+
 def _read_line(reader: int, log: Path) -> str:
-    """Wait for the line that the service writes when it stands or gives up; empty if it ended without."""
+    """Wait for what the service writes when it stands or gives up; say ourselves what it did not."""
     poller = select.poll()
     poller.register(reader, select.POLLIN)
     deadline = time.monotonic() + READY_WITHIN
     data = b""
     while b"\n" not in data:
         if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise ServiceUnavailable(
-                f"The head service does not stand after {READY_WITHIN:.0f} s. Next: less {log}"
-            )
+            return f"The head service does not stand after {READY_WITHIN:.0f} s. Next: less {log}"
         piece = os.read(reader, 4096)
         if not piece:
-            break
+            return f"The head service ended before it stood. Next: less {log}"
         data += piece
     return data.partition(b"\n")[0].decode(errors="replace").strip()

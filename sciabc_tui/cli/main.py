@@ -1,7 +1,7 @@
 """`sciabc-tui`: the entry point, and the list of commands."""
 
 import sys
-from importlib.metadata import version
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +9,7 @@ import typer
 
 from sciabc_tui.cli import jobs, nodes, run, service, settings, status
 from sciabc_tui.cli.failures import EXIT_CODES, Commands
-from sciabc_tui.cli.output import say, survive_any_locale
+from sciabc_tui.cli.output import examples, say, survive_any_locale
 from sciabc_tui.cli.session import Session
 
 EXAMPLES = """\b
@@ -33,6 +33,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - no other command pays for it
+
         say(f"sciabc-tui {version('sciabc-tui')}")
         raise typer.Exit
 
@@ -59,30 +61,24 @@ def alone(
         raise typer.Exit(service.open_tui(context.obj))
 
 
-def _examples(*lines: str) -> str:
-    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
-
-
-app.command(epilog=_examples("sciabc-tui head", "sciabc-tui head --demo"))(service.head)
-app.command(epilog=_examples("sciabc-tui status", "sciabc-tui status --json | jq .external_ip"))(
-    status.status
-)
+app.command(epilog=examples("sciabc-tui head", "sciabc-tui head --demo"))(service.head)
+app.command(epilog=examples("sciabc-tui status", "sciabc-tui status --json | jq .external_ip"))(status.status)
 app.add_typer(nodes.app, name="nodes")
 app.command(epilog=f"{run.EXAMPLES}\n\n{EXIT_CODES}", context_settings={"ignore_unknown_options": True})(
     run.run
 )
-app.command(epilog=_examples("sciabc-tui jobs", "sciabc-tui jobs -n 100 --json"))(jobs.jobs)
+app.command(epilog=examples("sciabc-tui jobs", "sciabc-tui jobs -n 100 --json"))(jobs.jobs)
 app.command(
-    epilog=_examples("sciabc-tui logs 7", "sciabc-tui logs 7 -f", "sciabc-tui logs 7 --rank 0 > rank0.txt")
+    epilog=examples("sciabc-tui logs 7", "sciabc-tui logs 7 -f", "sciabc-tui logs 7 --rank 0 > rank0.txt")
 )(jobs.logs)
-app.command(epilog=_examples("sciabc-tui cancel 7"))(jobs.cancel)
+app.command(epilog=examples("sciabc-tui cancel 7"))(jobs.cancel)
 app.command(
-    epilog=_examples(
+    epilog=examples(
         "sciabc-tui hostfile", "sciabc-tui hostfile > nodes.txt; mpirun --hostfile nodes.txt hostname"
     )
 )(status.hostfile)
 app.command(epilog=settings.EXAMPLES)(settings.config)
-app.command(epilog=_examples("sciabc-tui panel --preview", "sciabc-tui panel --preview --size 20x4"))(
+app.command(epilog=examples("sciabc-tui panel --preview", "sciabc-tui panel --preview --size 20x4"))(
     service.panel
 )
 
@@ -90,4 +86,6 @@ app.command(epilog=_examples("sciabc-tui panel --preview", "sciabc-tui panel --p
 def main() -> None:
     """Run the command that the arguments name, and exit."""
     survive_any_locale()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's warnings are for developers: -W shows them
     app(prog_name="sciabc-tui", args=sys.argv[1:])

@@ -10,7 +10,7 @@ import typer
 from sciabc_tui.api.client import Client
 from sciabc_tui.cli.complete import node_names
 from sciabc_tui.cli.connect import connected
-from sciabc_tui.cli.output import ask, emit, hint, say, table
+from sciabc_tui.cli.output import ask, emit, examples, hint, say, table
 from sciabc_tui.cli.session import session
 from sciabc_tui.cli.status import AsJson
 from sciabc_tui.cluster.node import Node, NodeId, Trust, row_word
@@ -25,12 +25,12 @@ app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
     help="Show the nodes; approve, forget, drain or resume one.",
-    epilog="""\b
-Examples:
-  sciabc-tui nodes
-  sciabc-tui nodes approve node05
-  sciabc-tui nodes drain node06 "fan broken"
-  sciabc-tui nodes --json | jq '.nodes[] | select(.schedulable).name'""",
+    epilog=examples(
+        "sciabc-tui nodes",
+        "sciabc-tui nodes approve node05",
+        'sciabc-tui nodes drain node06 "fan broken"',
+        "sciabc-tui nodes --json | jq '.nodes[] | select(.schedulable).name'",
+    ),
 )
 
 
@@ -70,7 +70,7 @@ def nodes(context: typer.Context, *, as_json: AsJson = False) -> None:
     table(header, [_cells(line) for line in lines])
 
 
-@app.command()
+@app.command(epilog=examples("sciabc-tui nodes approve node05", "sciabc-tui nodes approve --all"))
 def approve(
     context: typer.Context,
     name: Annotated[
@@ -97,7 +97,7 @@ def approve(
             say(f"{node.name} approved")
 
 
-@app.command()
+@app.command(epilog=examples("sciabc-tui nodes forget node05"))
 def forget(context: typer.Context, name: NodeName) -> None:
     """Forget a node and its host key; if it is still there, it comes back as new."""
     with connected(session(context), start=False) as client:
@@ -105,7 +105,7 @@ def forget(context: typer.Context, name: NodeName) -> None:
     say(f"{name} forgotten")
 
 
-@app.command()
+@app.command(epilog=examples('sciabc-tui nodes drain node06 "fan broken"'))
 def drain(
     context: typer.Context, name: NodeName, reason: Annotated[list[str] | None, typer.Argument()] = None
 ) -> None:
@@ -115,7 +115,7 @@ def drain(
     say(f"{name} drained")
 
 
-@app.command()
+@app.command(epilog=examples("sciabc-tui nodes resume node06"))
 def resume(context: typer.Context, name: NodeName) -> None:
     """Let new jobs start on a drained node again."""
     with connected(session(context), start=False) as client:

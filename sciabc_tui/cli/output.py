@@ -59,6 +59,11 @@ def ask(question: str) -> str:
     return sys.stdin.readline().strip().lower()
 
 
+def examples(*lines: str) -> str:
+    """Lay out the examples at the end of a command's help, each on a line of its own."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
 def survive_any_locale() -> None:
     """Print what the terminal's encoding lacks as an escape instead of failing."""
     for stream in (sys.stdout, sys.stderr):

@@ -14,6 +14,7 @@ from sciabc_tui.api.client import Client
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.failures import FAILED, INTERRUPTED
+from sciabc_tui.cli.interrupts import Interrupts
 from sciabc_tui.cli.joblog import LogPrinter, records
 from sciabc_tui.cli.output import ask, emit, hint, say
 from sciabc_tui.cli.session import session
@@ -86,7 +87,9 @@ def run(  # noqa: PLR0913 - each option is a parameter
             _tell_submitted(job, as_json=as_json)
             return
         hint(f"job {job.id} {job.name} submitted")
-        status = Following(client, job, _Silent() if as_json else LogPrinter()).to_the_end()
+        printer = _Silent() if as_json else LogPrinter()
+        with Interrupts() as interrupts:
+            status = Following(client, job, printer, interrupts).to_the_end()
         if as_json:
             emit(client.job(job.id))
     raise typer.Exit(status)
@@ -101,10 +104,11 @@ def resolve_program(program: str, here: Path) -> str:
 class Following:
     """Follows one job from its place in the queue to its end."""
 
-    def __init__(self, client: Client, job: Job, printer: Printer) -> None:
+    def __init__(self, client: Client, job: Job, printer: Printer, interrupts: Interrupts) -> None:
         self._client = client
         self._job = job
         self._printer = printer
+        self._interrupts = interrupts
         self._offset = 0
         self._cancelling = False
 
@@ -114,10 +118,8 @@ class Following:
             try:
                 return self._once()
             except KeyboardInterrupt:
-                match self._answer():
-                    case Answer.CANCEL:
-                        self._cancel()
-                    case Answer.GO_ON:
+                match self._interrupted():
+                    case Answer.CANCEL | Answer.GO_ON:
                         continue
                     case Answer.DETACH:
                         self._tell_where_it_is()
@@ -126,14 +128,27 @@ class Following:
                         self._tell_where_it_is()
                         return INTERRUPTED
 
+    def _interrupted(self) -> Answer:
+        """Ask, and cancel if that is the answer; another Ctrl-C meanwhile leaves the job as it is."""
+        try:
+            answer = self._answer()
+            if answer is Answer.CANCEL:
+                self._cancel()
+        except KeyboardInterrupt:
+            hint("")
+            return Answer.LEAVE
+        return answer
+
     def _once(self) -> int:
         try:
             self._wait_in_queue()
             with closing(self._client.follow(self._job.id, offset=self._offset)) as pieces:
                 for piece in pieces:
                     for record in records(piece):
-                        self._printer.show(record)
-                        self._offset += len(record)
+                        # Shown and counted, or neither: after Ctrl-C it goes on from here.
+                        with self._interrupts.whole():
+                            self._printer.show(record)
+                            self._offset += len(record)
             ended = self._ended()
         except ServiceUnavailable as error:
             raise ServiceUnavailable(
@@ -175,11 +190,7 @@ class Following:
         if not sys.stdin.isatty():
             return Answer.CANCEL
         hint("")
-        try:
-            answer = ask(f"Cancel job {self._job.id}? [Y/n/d(etach)]")
-        except KeyboardInterrupt:
-            hint("")
-            return Answer.LEAVE
+        answer = ask(f"Cancel job {self._job.id}? [Y/n/d(etach)]")
         return {"n": Answer.GO_ON, "no": Answer.GO_ON, "d": Answer.DETACH, "detach": Answer.DETACH}.get(
             answer, Answer.CANCEL
         )

@@ -33,7 +33,9 @@ def config(context: typer.Context, *, as_json: AsJson = False) -> None:
     for setting in effective:
         name, _, key = setting.key.partition(".")
         if name != section:
-            say(f"[{name}]" if not section else f"\n[{name}]")
+            if section:
+                say("")
+            say(f"[{name}]")
             section = name
         say(f"# {setting.about}")
         say(f"{key} = {_toml(setting.value)}  # {setting.source}")

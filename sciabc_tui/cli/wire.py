@@ -20,7 +20,6 @@ from sciabc_tui.cli.worlds import Reality, Simulation, World, panel
 from sciabc_tui.cluster.membership import HEAD
 from sciabc_tui.cluster.state import Head, HeadDescribed, State
 from sciabc_tui.config import Loaded, Settings
-from sciabc_tui.errors import SciabcError
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.hub import StateHub
@@ -43,7 +42,7 @@ def run_head(loaded: Loaded, *, linger: bool, demo: bool, ready_fd: int | None) 
         loaded: The settings.
         linger: End when no client is connected and no job is left.
         demo: Simulated nodes instead of real ones.
-        ready_fd: A pipe to tell whether it stands: `READY`, or one line of why not.
+        ready_fd: A pipe to tell that it stands, by the line `READY`.
 
     Raises:
         SciabcError: It can't start; the text names the next step.
@@ -57,9 +56,6 @@ def run_head(loaded: Loaded, *, linger: bool, demo: bool, ready_fd: int | None) 
     try:
         with single_instance(state_dir):
             asyncio.run(_serve(loaded.settings, state_dir, herald, linger=linger, demo=demo))
-    except SciabcError as error:
-        herald.fail(str(error))
-        raise
     finally:
         herald.close()
 
@@ -74,15 +70,14 @@ class Herald:
     def ready(self) -> None:
         """Clients may connect."""
         self._notify("READY=1")
-        self._tell("READY")
+        if self._pipe is not None:
+            with contextlib.suppress(BrokenPipeError):  # whoever waited is gone: nobody to tell
+                os.write(self._pipe, b"READY\n")
+            self.close()
 
     def stopping(self) -> None:
         """It was told to stop."""
         self._notify("STOPPING=1")
-
-    def fail(self, why: str) -> None:
-        """It can't start."""
-        self._tell(why)
 
     def close(self) -> None:
         """Let go of the pipe."""
@@ -90,21 +85,16 @@ class Herald:
             os.close(self._pipe)
             self._pipe = None
 
-    def _tell(self, line: str) -> None:
-        if self._pipe is not None:
-            with contextlib.suppress(BrokenPipeError):  # whoever waited is gone: nobody to tell
-                os.write(self._pipe, f"{line}\n".encode())
-            self.close()
-
 
 async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger: bool, demo: bool) -> None:
     clock = SystemClock()
     hub = StateHub(clock)
     nodes_txt = state_dir / "nodes.txt" if demo else settings.paths.hostfile
     with (
+        # first in, last out: the disk's thread may still be reading it when the service stops
+        JobStore(state_dir / "jobs.sqlite") as store,
         ThreadPoolExecutor(1, thread_name_prefix="disk") as disk,
         ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
-        JobStore(state_dir / "jobs.sqlite") as store,
     ):
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
@@ -173,7 +163,7 @@ async def _unneeded(hub: StateHub, server: ApiServer, clock: Clock, stop: asynci
 
 async def _sees_itself(hub: StateHub) -> State:
     state = hub.state
-    while HEAD not in state.nodes:
+    while HEAD not in state.nodes or state.nodes[HEAD].reading is None:
         state = await hub.changed(state.revision)
     return state
 

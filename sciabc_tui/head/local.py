@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -58,8 +59,9 @@ class LocalNode:
             hub.observe([self._sight(network), FactsRead(HEAD, facts), StreamOpened(HEAD)])
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow(network, hub), name="head addresses")
-                # the first call of psutil has nothing to compare with
-                await loop.run_in_executor(thread, psutil.cpu_percent)
+                first = await loop.run_in_executor(thread, read_load, self._clock.monotonic())
+                # CPU is measured between two looks: the first has nothing to compare with
+                hub.observe([ReadingTaken(HEAD, replace(first, cpu_percent=None))])
                 while True:
                     await asyncio.sleep(READING_PERIOD)
                     now = self._clock.monotonic()

@@ -29,7 +29,7 @@ async def dispatching(
     clock = FakeClock()
     hub = StateHub(clock)
     hub.observe(head_with(4))
-    with ThreadPoolExecutor(1) as disk, JobStore(tmp_path / "jobs.sqlite") as store:
+    with JobStore(tmp_path / "jobs.sqlite") as store, ThreadPoolExecutor(1) as disk:
         dispatcher = Dispatcher(hub, runs, store, folder=tmp_path / "jobs", user="", clock=clock, disk=disk)
         task = asyncio.get_running_loop().create_task(dispatcher.run(hub))
         try:

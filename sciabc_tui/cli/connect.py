@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -34,6 +35,20 @@ LOG_LIMIT = 1024 * 1024
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A head service to be: a client for it, and how to make sure that one runs.
+
+    Attributes:
+        client: Knows where the service answers, if it does.
+        begin: Start a service if none answers, and wait until it stands; may block for seconds. Raises
+            `ServiceUnavailable`.
+    """
+
+    client: Client
+    begin: Callable[[], object]
+
+
 @contextmanager
 def connected(session: Session, *, start: bool) -> Generator[Client, None, None]:
     """Give a client for the length of the block; with `--demo` one of a simulation of its own.
@@ -45,15 +60,23 @@ def connected(session: Session, *, start: bool) -> Generator[Client, None, None]
     Raises:
         ServiceUnavailable: None answers and none could be started.
     """
+    with attached(session) as attachment:
+        if start or session.demo:
+            attachment.begin()
+        yield attachment.client
+
+
+@contextmanager
+def attached(session: Session) -> Generator[Attachment, None, None]:
+    """Give a client and the way to start its service; a simulation ends with the block."""
     if session.demo:
-        with _simulated(session) as client:
-            yield client
+        with _simulated(session) as attachment:
+            yield attachment
         return
     paths = session.load().settings.paths
     client = Client(paths.socket)
-    if start:
-        ensure(client, paths.runtime_dir, _command(session, "--linger"), os.environ)
-    yield client
+    command = _command(session, "--linger")
+    yield Attachment(client, lambda: ensure(client, paths.runtime_dir, command, os.environ))
 
 
 def ensure(
@@ -111,7 +134,7 @@ def _command(session: Session, *options: str) -> list[str]:
 
 
 @contextmanager
-def _simulated(session: Session) -> Generator[Client, None, None]:
+def _simulated(session: Session) -> Generator[Attachment, None, None]:
     """Run a simulation in folders of its own, and remove both at the end."""
     with tempfile.TemporaryDirectory(prefix="sciabc-demo-") as folder, _unwinding():
         runtime = Path(folder) / "run"
@@ -121,11 +144,16 @@ def _simulated(session: Session) -> Generator[Client, None, None]:
             "SCIABC_PATHS_RUNTIME": str(runtime),
             "SCIABC_PATHS_NODES_TXT": "",
         }
-        process = start_service(runtime, _command(session, "--demo", "--linger"), environ)
+        command = _command(session, "--demo", "--linger")
+        started: list[subprocess.Popen[bytes]] = []
         try:
-            yield Client(runtime / "api.sock")
+            yield Attachment(
+                Client(runtime / "api.sock"),
+                lambda: started.append(start_service(runtime, command, environ)),
+            )
         finally:
-            _stop(process)
+            for process in started:
+                _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

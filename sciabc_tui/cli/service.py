@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sciabc_tui.cli.connect import connected
+from sciabc_tui.cli.connect import attached, connected
 from sciabc_tui.cli.output import emit, say
 from sciabc_tui.cli.session import Session, session
 from sciabc_tui.cli.status import AsJson
@@ -87,8 +87,8 @@ def open_tui(options: Session) -> int:
         raise CommandRefused("The control panel needs a terminal. Next: sciabc-tui status")
     if os.environ.get("TERM", "dumb") in {"", "dumb", "unknown"}:
         raise CommandRefused("This terminal can't show the control panel (TERM). Next: sciabc-tui status")
-    with connected(options, start=True) as client:
+    with attached(options) as attachment:
         from sciabc_tui.tui.run import run_tui  # noqa: PLC0415 - Textual costs more than a whole command
 
         runtime = options.load().settings.paths.runtime_dir
-        return run_tui(client, log_file=runtime / "tui.log" if runtime.is_dir() else None)
+        return run_tui(attachment.client, begin=attachment.begin, log_file=runtime / "tui.log")

@@ -1,0 +1,52 @@
+"""What the threads that talk to the service bring to the application and its screens."""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from sciabc_tui.api.messages import LogChunk
+from sciabc_tui.cluster.job import Job
+from sciabc_tui.cluster.state import State
+
+
+@dataclass
+class StateReceived(Message):
+    """The service sent its newest state; `at` is when, on this machine's monotonic clock."""
+
+    state: State
+    at: float
+
+
+@dataclass
+class ServiceLost(Message):
+    """Nobody answers any longer."""
+
+    why: str
+
+
+@dataclass
+class LogReceived(Message):
+    """More of a job's log."""
+
+    chunk: LogChunk
+
+
+@dataclass
+class Accepted(Message):
+    """The service did what was asked."""
+
+    text: str
+
+
+@dataclass
+class Refused(Message):
+    """The service did not do what was asked; one line that names the next step."""
+
+    text: str
+
+
+@dataclass
+class JobAccepted(Message):
+    """A job is in the queue."""
+
+    job: Job

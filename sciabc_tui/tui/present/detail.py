@@ -1,0 +1,179 @@
+"""One node in full, one job's heading, and what a cluster without nodes needs to hear."""
+
+from sciabc_tui.cluster.job import Job, JobState
+from sciabc_tui.cluster.node import TREND_LENGTH, Drain, Node, NodeId, Origin, RowWord, Trust
+from sciabc_tui.cluster.nodeset import fold
+from sciabc_tui.cluster.schedule import used_slots
+from sciabc_tui.cluster.wording import span
+from sciabc_tui.tui.present.cells import Cell, Line, Tone, dimmed_line, fit, plain, wrapped
+from sciabc_tui.tui.present.glyphs import plot
+from sciabc_tui.tui.present.jobs import TONES, Entry, details, ranks, run_time, state_cell
+from sciabc_tui.tui.present.nodes import Seat, percent, seats
+from sciabc_tui.tui.present.nodes import state_cell as node_state_cell
+from sciabc_tui.tui.present.view import UNKNOWN, View
+
+_LABEL = 10
+_PLOT_HEIGHT = 4
+
+_NEXT_STEPS = {
+    RowWord.NEW: "press a to look at its host key and approve it",
+    RowWord.DOWN: "check its power and its cable; it returns by itself",
+    RowWord.REFUSED: "see the evidence above for the next step",
+}
+
+
+def seat_of(view: View, node: NodeId) -> Seat | None:
+    """Give the node with what its row needs; None when it is gone."""
+    found = view.state.nodes.get(node) if view.state else None
+    if found is None or view.state is None:
+        return None
+    return Seat(found, used_slots(view.state).get(node, 0), view)
+
+
+def facts(view: View, node: NodeId, width: int) -> tuple[Line, ...]:
+    """Tell all that is known of a node, in lines of at most `width` cells."""
+    seat = seat_of(view, node)
+    if seat is None:
+        return ((Cell("this node is gone from the cluster", Tone.DIM),),)
+    lines = [*_state_lines(seat, width), *_load_lines(seat, width), *_fact_lines(seat, width)]
+    return tuple(dimmed_line(line) for line in lines) if view.stale else tuple(lines)
+
+
+def _field(label: str, text: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
+    """Give a labelled text, on as many lines as it needs."""
+    parts = wrapped(text or UNKNOWN, max(8, width - _LABEL))
+    first: Line = (Cell(fit(label, _LABEL), Tone.DIM), Cell(parts[0], tone if text else Tone.DIM))
+    return [first, *((Cell(" " * _LABEL), Cell(part, tone)) for part in parts[1:])]
+
+
+def _state_lines(seat: Seat, width: int) -> list[Line]:
+    word = node_state_cell(seat)
+    lines: list[Line] = [
+        (Cell(plain(seat.node.name).ljust(_LABEL - 2) + "  ", Tone.ACCENT), word),
+        *_field("evidence", seat.why, width),
+    ]
+    step = _NEXT_STEPS.get(seat.word)
+    return [*lines, *_field("next", step, width, Tone.ACCENT)] if step else lines
+
+
+def _load_lines(seat: Seat, width: int) -> list[Line]:
+    node = seat.node
+    reading = node.reading if node.present else None
+    drawn = plot(node.trend, _PLOT_HEIGHT, min(TREND_LENGTH, width - _LABEL - 6), seat.glyphs)
+    if reading is None or not any(line.strip() for line in drawn):
+        cpu = _field("cpu", percent(reading.cpu_percent if reading else None), width)
+    else:
+        marks = ("100%", *("" for _ in range(_PLOT_HEIGHT - 2)), "0%")
+        labels = (f"cpu {percent(reading.cpu_percent):>5}", "", "", "")
+        cpu = [
+            (
+                Cell(fit(label, _LABEL), Tone.DIM),
+                Cell(fit(mark, 4, right=True) + seat.glyphs.bar, Tone.DIM),
+                Cell(line, Tone.BUSY),
+            )
+            for label, mark, line in zip(labels, marks, drawn, strict=True)
+        ]
+    degrees = reading.temperature if reading else None
+    memory = reading.memory_percent if reading else None
+    amount = (
+        f"  {_gib(reading.memory_used)} of {_gib(reading.memory_total)} GiB"
+        if reading and memory is not None
+        else ""
+    )
+    sign = seat.glyphs.degree if seat.glyphs.degree == "C" else f"{seat.glyphs.degree}C"
+    return [
+        *cpu,
+        *_field("memory", percent(memory) + amount, width),
+        *_field("temp", UNKNOWN if degrees is None else f"{degrees:.0f}{sign}", width),
+        *_field("slots", f"{seat.used} of {node.slots} used" if node.slots else "", width),
+        *_field("up", span(reading.uptime) if reading and reading.uptime is not None else "", width),
+    ]
+
+
+def _gib(amount: int | None) -> str:
+    return UNKNOWN if amount is None else f"{amount / 2**30:.1f}"
+
+
+def _fact_lines(seat: Seat, width: int) -> list[Line]:
+    node = seat.node
+    known = node.facts
+    machine = f"{known.cores} cores {known.machine}" if known and known.cores else ""
+    lines = [
+        *_field("model", plain(known.model) if known else "", width),
+        *_field("machine", plain(machine), width),
+        *_field("kernel", plain(known.kernel) if known else "", width),
+        *_field("address", plain(", ".join(node.addresses) or node.address), width),
+    ]
+    if node.origin is Origin.LOCAL:
+        return lines
+    key = node.host_key
+    lines += _field(
+        "host key", f"{_trust(node)} {plain(key.kind)} {plain(key.fingerprint)}" if key else "", width
+    )
+    if node.drained is not None:
+        lines += _field("drained", _drain(node.drained, seat.view.now), width)
+    return lines
+
+
+def _drain(drain: Drain, now: float) -> str:
+    reason = f': "{plain(drain.reason)}"' if drain.reason else ""
+    return f"by {plain(drain.by)} {span(now - drain.since)} ago{reason}"
+
+
+def _trust(node: Node) -> str:
+    return "not approved" if node.trust is Trust.UNKNOWN else node.trust.value
+
+
+def first_run(view: View, width: int) -> tuple[Line, ...]:
+    """Tell the owner of a head without nodes what to do; empty when there are nodes."""
+    state = view.state
+    if state is None or any(seat.node.origin is not Origin.LOCAL for seat in seats(view)):
+        return ()
+    listening = state.listening
+    where = plain(", ".join(listening.interfaces)) or "no interface"
+    found = f" ({plain(', '.join(listening.addresses))})" if listening.addresses else ""
+    slots = sum(seat.node.slots for seat in seats(view) if seat.node.schedulable)
+    heard = f"for _sciabc._tcp on {where}{found}"
+    texts = [
+        ((Cell("No node but the head yet.", Tone.ACCENT),)),
+        *_field("listening", heard + (f": {plain(listening.problem)}" if listening.problem else ""), width),
+        *_field(
+            "head",
+            f"ready to compute by itself on {slots} slots: press n" if slots else "not ready yet",
+            width,
+        ),
+        ((Cell("To add a board, plug it into the switch and type on it:", Tone.DIM),)),
+        *((Cell("  "), Cell(text, Tone.PLAIN)) for text in BOARD_LINES),
+        ((Cell("It appears here by itself while the last line runs; then a approves its key.", Tone.DIM),)),
+    ]
+    lines = tuple((Cell(" "), *line) for line in texts)
+    return tuple(dimmed_line(line) for line in lines) if view.stale else lines
+
+
+BOARD_LINES = (
+    "sudo apt install avahi-daemon avahi-utils openssh-server openmpi-bin",
+    "sudo systemctl enable --now ssh avahi-daemon",
+    "avahi-publish -s $(hostname) _sciabc._tcp 34343",
+)
+"""What makes a fresh Raspberry Pi OS a node that the head finds."""
+
+
+def job_heading(view: View, job: Job, width: int, status: str) -> tuple[Line, ...]:
+    """Give the lines above a job's log: state, ranks, where, how long, why; and how the log is read."""
+    cut = view.glyphs.cut
+    state = state_cell(Entry(job, view))
+    where = plain(fold(part.name for part in job.allocation))
+    on = f" on {where}" if where else ""
+    middle = f"  {ranks(job)} ranks{on}  {run_time(job, view.wall)}"
+    name = Cell(f" job {job.id} {plain(job.name)}  ", Tone.ACCENT)
+    room = width - len(name.text) - len(state.text) - len(status) - 2
+    first: Line = (name, state, Cell(fit(middle, room, cut=cut)), Cell(f" {status} ", Tone.DIM))
+    ended = details(job) if job.state is not JobState.RUNNING else None
+    command = plain(" ".join((job.program, *job.args)))
+    second: Line = (
+        (Cell(fit(f" $ {command}", width, cut=cut), Tone.DIM),)
+        if ended is None
+        else (Cell(fit(f" {ended.text}", width, cut=cut), TONES[job.state]),)
+    )
+    lines = (first, second)
+    return tuple(dimmed_line(line) for line in lines) if view.stale else lines

@@ -1,0 +1,136 @@
+"""The jobs table."""
+
+from dataclasses import dataclass, replace
+
+from sciabc_tui.cluster.job import Job, JobState
+from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.nodeset import fold
+from sciabc_tui.cluster.state import State
+from sciabc_tui.tui.present.cells import Cell, Row, Table, Tone, dimmed, plain
+from sciabc_tui.tui.present.columns import Column, choose
+from sciabc_tui.tui.present.view import UNKNOWN, View, clock_time
+
+TONES = {
+    JobState.PENDING: Tone.ACCENT,
+    JobState.RUNNING: Tone.BUSY,
+    JobState.COMPLETED: Tone.OK,
+    JobState.FAILED: Tone.BAD,
+    JobState.CANCELLED: Tone.DIM,
+    JobState.TIMEOUT: Tone.BAD,
+    JobState.NODE_FAIL: Tone.BAD,
+}
+
+_ORDER = {JobState.RUNNING: 0, JobState.PENDING: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job with what its row needs beside it."""
+
+    job: Job
+    view: View
+
+
+def ordered(state: State) -> tuple[Job, ...]:
+    """Give the jobs as they are listed: what runs, what waits (next first), what ended (newest first)."""
+    return tuple(sorted(state.jobs.values(), key=_place))
+
+
+def _place(job: Job) -> tuple[int, int]:
+    return _ORDER.get(job.state, 2), job.id if job.state is JobState.PENDING else -job.id
+
+
+def table(view: View, width: int, wanted: str = "") -> Table:
+    """Give the jobs table in `width` cells, those only that match `wanted`."""
+    jobs = ordered(view.state) if view.state else ()
+    shown = [job for job in jobs if _matches(job, wanted.lower())]
+    note = f"/{plain(wanted)}  {len(shown)} of {len(jobs)}" if wanted else str(len(jobs) or "")
+    empty = "no job matches" if wanted else "no job yet: n runs one" if view.state else ""
+    return _table(view, width, shown, Table("Jobs", "", (), note=note, empty=empty))
+
+
+def table_of_node(view: View, node: NodeId, width: int) -> Table:
+    """Give the jobs that run or ran on a node."""
+    jobs = ordered(view.state) if view.state else ()
+    shown = [job for job in jobs if any(part.node == node for part in job.allocation)]
+    return _table(
+        view, width, shown, Table("Jobs there", "", (), note=str(len(shown)), empty="no job was there")
+    )
+
+
+def _table(view: View, width: int, shown: list[Job], frame: Table) -> Table:
+    known = view.state.jobs.values() if view.state else ()
+    longest = max((len(plain(job.name)) for job in known), default=4)
+    digits = max((len(str(job.id)) for job in known), default=2)
+    chosen = choose(
+        _columns(max(2, digits), min(18, max(8, longest))),
+        Column("nodes and result", 24, lambda entry: details(entry.job)),
+        width=width,
+        cut=view.glyphs.cut,
+    )
+    rows = tuple(Row(str(job.id), chosen.line(Entry(job, view))) for job in shown)
+    result = replace(frame, heading=chosen.heading, rows=rows)
+    return dimmed(result) if view.stale else result
+
+
+def _matches(job: Job, wanted: str) -> bool:
+    if not wanted:
+        return True
+    words = (str(job.id), job.name, job.program, job.state.value, *(p.name for p in job.allocation))
+    return wanted in " ".join(words).lower()
+
+
+def _columns(id_width: int, name_width: int) -> tuple[Column[Entry], ...]:
+    return (
+        Column("id", id_width, lambda entry: Cell(str(entry.job.id)), right=True),
+        Column("name", name_width, lambda entry: Cell(plain(entry.job.name))),
+        Column("state", 11, state_cell),
+        Column("ranks", 5, lambda entry: Cell(ranks(entry.job)), goes=2, right=True),
+        Column("time", 7, _time, goes=1, right=True),
+        Column("submitted", 9, lambda entry: Cell(clock_time(entry.job.submitted_at), Tone.DIM), goes=3),
+    )
+
+
+def state_cell(entry: Entry) -> Cell:
+    """Give the state as a glyph and a word."""
+    state = entry.job.state
+    return Cell(f"{entry.view.glyphs.jobs[state]} {state.value}", TONES[state])
+
+
+def ranks(job: Job) -> str:
+    """Say how many ranks it has, or asks for."""
+    held = sum(part.slots for part in job.allocation)
+    return str(held or job.ranks or "all")
+
+
+def _time(entry: Entry) -> Cell:
+    return Cell(run_time(entry.job, entry.view.wall))
+
+
+def run_time(job: Job, wall: float) -> str:
+    """Say for how long it has run, or ran."""
+    if job.started_at is None:
+        return UNKNOWN
+    seconds = int(max(0.0, (wall if job.ended_at is None else job.ended_at) - job.started_at))
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+
+
+def details(job: Job) -> Cell:
+    """Say where it runs, what it waits for, or how it ended."""
+    nodes = plain(fold(part.name for part in job.allocation))
+    reason = plain(job.reason)
+    match job.state:
+        case JobState.PENDING:
+            return Cell(reason or "waits", Tone.DIM)
+        case JobState.RUNNING:
+            return Cell(nodes)
+        case _:
+            code = UNKNOWN if job.exit_code is None else str(job.exit_code)
+            parts = (f"exit {code}", reason or nodes)
+            return Cell("  ".join(part for part in parts if part), _end_tone(job))
+
+
+def _end_tone(job: Job) -> Tone:
+    tone = TONES[job.state]
+    return tone if tone is Tone.BAD else Tone.DIM

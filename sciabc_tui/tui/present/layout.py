@@ -1,0 +1,27 @@
+"""How the dashboard's height is shared."""
+
+from dataclasses import dataclass
+
+WIDE = 120
+"""From this many columns on there is a column at the right."""
+
+SIDE = 46
+"""Columns that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """Lines for each section."""
+
+    nodes: int
+    jobs: int
+    events: int
+
+
+def share(height: int, *, nodes: int, jobs: int, events: int) -> Heights:
+    """Share `height` lines among sections that would need so many; the events take what is left."""
+    floor = min(events, max(3, height // 4))
+    for_jobs = min(jobs, max(4, height // 4))
+    for_nodes = max(0, min(nodes, height - for_jobs - floor))
+    for_jobs = max(0, min(jobs, height - for_nodes - floor))
+    return Heights(for_nodes, for_jobs, max(0, height - for_nodes - for_jobs))

@@ -1,0 +1,79 @@
+"""What the screens ask of the application; each is carried out at once, before the next key."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.job import JobId
+from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.tui.actions import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """An action that needs no more than its name is wanted."""
+
+    verb: Verb
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNode:
+    """A node is to be shown in full."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job is to be shown with its log."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class DrainNode:
+    """No new jobs are wanted on a node."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeNode:
+    """New jobs are wanted on a node again."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob:
+    """A job is to be cancelled."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveKey:
+    """A host key was compared and is to be trusted."""
+
+    node: NodeId
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A job is to be put into the queue."""
+
+    request: SubmitJob
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """More of a job's log is wanted; a negative offset counts from the end."""
+
+    job: JobId
+    offset: int
+
+
+Request: TypeAlias = (
+    Do | OpenNode | OpenJob | DrainNode | ResumeNode | CancelJob | ApproveKey | Submit | ReadLog
+)

@@ -1,0 +1,1 @@
+"""The screens: each asks the client and fills widgets with ready rows."""

@@ -1,0 +1,1 @@
+"""Widgets: frozen rows of ready text in, messages out."""

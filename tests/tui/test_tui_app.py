@@ -1,0 +1,342 @@
+"""What keys do: the capturing client holds what the service was asked."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from textual.command import CommandList
+from textual.events import Key
+from textual.widgets import Input
+
+from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.node import NodeId, Readiness, Trust
+from sciabc_tui.cluster.state import State
+from sciabc_tui.errors import CommandRefused
+from sciabc_tui.tui.screens.approve import ApproveScreen
+from sciabc_tui.tui.screens.dashboard import DashboardScreen
+from sciabc_tui.tui.screens.help import HelpScreen
+from sciabc_tui.tui.screens.log import LogScreen
+from sciabc_tui.tui.screens.new_job import NewJobScreen
+from sciabc_tui.tui.screens.node import NodeScreen
+from sciabc_tui.tui.widgets.table import TableView
+from tests.tui import states
+from tests.tui.client import CapturingClient
+from tests.tui.screens import WIDE, on_stage
+
+
+def asked(client: CapturingClient) -> list[tuple[object, ...]]:
+    """Give what was asked, but for the reading of logs."""
+    return [call for call in client.asked if call[0] != "log"]
+
+
+async def test_two_keys_run_a_job() -> None:
+    """`n` and Enter submit hello on every slot, and its log is shown."""
+    client = CapturingClient(states.running(), log=states.log_records(5))
+    async with on_stage(client) as stage:
+        await stage.press("n", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, LogScreen))
+        await stage.until_text("step     4")
+        assert asked(client) == [("submit", SubmitJob(program="hello"))]
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, DashboardScreen)
+
+
+async def test_no_key_goes_to_the_screen_before() -> None:
+    """Keys that come faster than a screen is drawn go to that screen, not to the one it came from."""
+    client = CapturingClient(states.running())
+    async with on_stage(client) as stage:
+        stage.app.post_message(Key("n", "n"))
+        stage.app.post_message(Key("enter", "\r"))
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("submit", SubmitJob(program="hello"))]
+
+
+async def test_events_stay_at_the_newest() -> None:
+    """A new event appears at the top, because nobody has moved away from there."""
+    client = CapturingClient(states.lost())
+    async with on_stage(client) as stage:
+        seen = states.lost().log
+        more = [replace(seen[0], seq=90 + n, text=f"event {n}") for n in range(30)]
+        client.send(replace(states.lost(), log=(*seen, *more)))
+        await stage.until_text("event 29")
+
+
+async def test_form_sends_what_was_typed() -> None:
+    """Arguments are split as a shell would, ranks are a number, ctrl+s submits from any field."""
+    client = CapturingClient(states.ready())
+    async with on_stage(client) as stage:
+        await stage.press("n", "down", "tab", *"-k '2 3'", "tab", "down", "down", "ctrl+s")
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("submit", SubmitJob(program="powers", args=("-k", "2 3"), ranks=2))]
+
+
+async def test_refused_job_loses_nothing() -> None:
+    """A refusal is shown under the form, what was typed stays, and it can be sent again."""
+    client = CapturingClient(states.ready())
+    client.refusal = CommandRefused("no such program: nosuch. Next: name a path")
+    async with on_stage(client) as stage:
+        await stage.press("n", *"nosuch", "enter")
+        await stage.until_text("no such program: nosuch. Next: name a path")
+        assert isinstance(stage.app.screen, NewJobScreen)
+        assert stage.app.screen.query_one("#program", Input).value == "nosuch"
+        client.refusal = None
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.screen, LogScreen))
+
+
+async def test_unusable_form_is_not_sent() -> None:
+    """Ranks out of range are told inline and never sent."""
+    client = CapturingClient(states.ready())
+    async with on_stage(client) as stage:
+        await stage.press("n", "tab", "tab", *"10000", "enter")
+        await stage.until_text("ranks: a number from 1")
+        assert asked(client) == []
+
+
+def _with_new_nodes() -> State:
+    state = states.lost()
+    fresh = {
+        NodeId(f"node{n:02d}"): replace(
+            states.board(n), trust=Trust.UNKNOWN, readiness=Readiness.UNPROVISIONED, streaming=False
+        )
+        for n in (5, 8)
+    }
+    return replace(state, nodes={**state.nodes, **fresh})
+
+
+async def test_approve_one_or_all() -> None:
+    """`a` trusts the key under the cursor and no other, `A` all on the list, each with its fingerprint."""
+    client = CapturingClient(_with_new_nodes())
+    five, eight = states.key_of("node05").fingerprint, states.key_of("node08").fingerprint
+    async with on_stage(client) as stage:
+        await stage.press("a", "j", "a")
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("approve", "node08", eight)]
+        await stage.press("A")
+        await stage.until(lambda: len(asked(client)) == 3)
+        assert sorted(asked(client)[1:], key=str) == [
+            ("approve", "node05", five),
+            ("approve", "node08", eight),
+        ]
+
+
+async def test_approve_is_not_offered_without_keys() -> None:
+    """Where no key waits, `a` does nothing."""
+    async with on_stage(CapturingClient(states.ready())) as stage:
+        await stage.press("a")
+        assert isinstance(stage.app.screen, DashboardScreen)
+
+
+async def test_drain_asks_and_resume_does_not() -> None:
+    """Draining needs a yes, no and Enter change nothing; resuming takes nothing away and is not asked."""
+    client = CapturingClient(states.lost())
+    async with on_stage(client) as stage:
+        await stage.press("j", "d", "n")
+        await stage.press("d", "enter")
+        await stage.press("escape")
+        assert asked(client) == []
+        await stage.press("d", "y")
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("drain", "node01", "")]
+        await stage.press("G", "k", "d")
+        await stage.until(lambda: len(asked(client)) == 2)
+        assert asked(client)[1] == ("resume", "node06")
+
+
+@pytest.mark.parametrize("key", ["c", "x"])
+async def test_cancel_names_the_loss(key: str) -> None:
+    """Cancelling asks with what would be lost, and is sent after a yes."""
+    client = CapturingClient(states.running())
+    async with on_stage(client) as stage:
+        await stage.press("tab", key)
+        await stage.until_text("12 ranks are ended")
+        await stage.press("y")
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("cancel", 42)]
+
+
+async def test_ended_job_is_not_cancelled() -> None:
+    """A key of an action that does not apply does nothing."""
+    client = CapturingClient(states.ready())
+    async with on_stage(client) as stage:
+        await stage.press("tab", "c")
+        assert isinstance(stage.app.screen, DashboardScreen)
+
+
+async def test_refusal_is_a_toast() -> None:
+    """What the service refuses is told in its own line."""
+    client = CapturingClient(states.lost())
+    client.refusal = CommandRefused("node06 is gone. Next: wait")
+    async with on_stage(client) as stage:
+        await stage.press("G", "k", "d")
+        await stage.until_text("node06 is gone. Next: wait")
+
+
+async def test_cursor_stays_on_its_row() -> None:
+    """The cursor stays on its node while nodes come before it and go."""
+    client = CapturingClient(states.ready())
+    async with on_stage(client) as stage:
+        table = stage.app.screen.query_one("#nodes", TableView)
+        await stage.press("j", "j")
+        assert table.key == "node02"
+        early = replace(states.board(1), id=NodeId("a"), name="aaa")
+        more = replace(states.ready(), nodes={**states.ready().nodes, early.id: early})
+        client.send(more)
+        await stage.until_text("aaa")
+        assert table.key == "node02"
+        less = {id_: node for id_, node in more.nodes.items() if id_ != "node02"}
+        client.send(replace(more, nodes=less))
+        await stage.until(lambda: table.key == "node03")
+
+
+async def test_filter_keeps_and_clears() -> None:
+    """`/` filters while typing, Enter keeps it, Esc takes it away."""
+    async with on_stage(CapturingClient(states.lost())) as stage:
+        await stage.press("slash", *"node06", "enter")
+        assert "1 of 8" in stage.text
+        assert "node01 " not in stage.text.split("Jobs")[0]
+        await stage.press("escape")
+        assert "1 of 8" not in stage.text
+
+
+async def test_palette_jumps() -> None:
+    """The palette finds a node by a part of its name and opens it."""
+    async with on_stage(CapturingClient(states.lost())) as stage:
+        await stage.press("colon", *"node06")
+        found = stage.app.screen.query_one(CommandList)
+        await stage.until(lambda: found.option_count == 1)
+        await stage.press("enter")
+        await stage.until_text("fan broken")
+        assert isinstance(stage.app.screen, NodeScreen)
+        assert stage.app.screen.node == "node06"
+
+
+async def test_every_screen_goes_back() -> None:
+    """Esc leads back from everywhere, and never out of the dashboard."""
+    async with on_stage(CapturingClient(states.lost())) as stage:
+        for keys, screen in (
+            (("question_mark",), HelpScreen),
+            (("a",), ApproveScreen),
+            (("n",), NewJobScreen),
+            (("enter",), NodeScreen),
+        ):
+            await stage.press(*keys)
+            assert isinstance(stage.app.screen, screen)
+            await stage.press("escape", "escape")
+            assert isinstance(stage.app.screen, DashboardScreen)
+
+
+async def test_leaving_asks_the_service_for_nothing() -> None:
+    """`q` ends the screen with status 0; no job and no service is touched."""
+    client = CapturingClient(states.running())
+    async with on_stage(client) as stage:
+        await stage.press("q")
+        await stage.until(lambda: stage.app._exit)
+    assert client.asked == []
+    assert stage.app.return_code == 0
+
+
+async def test_service_comes_back() -> None:
+    """While the service is gone everything stays on the screen under a banner; its return takes that away."""
+    client = CapturingClient(states.running())
+    async with on_stage(client) as stage:
+        client.go_away()
+        await stage.until_text("head service gone just now")
+        stage.clock.now += 65
+        stage.app._look_again()
+        await stage.until_text("gone 1m05s ago")
+        assert "node03" in stage.text
+        client.send(states.lost())
+        await stage.until(lambda: "retrying" not in stage.text)
+        assert "suspect" in stage.text
+
+
+async def test_resize_changes_the_columns() -> None:
+    """A wider terminal shows the front panel, a narrower one hides it again."""
+    async with on_stage(CapturingClient(states.running())) as stage:
+        assert "Front panel" not in stage.text
+        await stage.pilot.resize_terminal(*WIDE)
+        await stage.until_text("Front panel")
+        assert "nbody 4x3" in stage.text
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.until(lambda: "Front panel" not in stage.text)
+
+
+async def test_markup_in_names_is_text() -> None:
+    """Names that look like markup crash nothing and are shown as they are, on every screen."""
+    state = states.running()
+    name = "job[/x][red]"
+    jobs = {id_: replace(job, name=name, reason=name) for id_, job in state.jobs.items()}
+    nodes = {id_: replace(node, name=name[:12]) for id_, node in state.nodes.items()}
+    client = CapturingClient(replace(state, jobs=jobs, nodes=nodes), log=b"[/bold] [link=x]\n")
+    async with on_stage(client, WIDE) as stage:
+        assert "job[/x][red]" in stage.text
+        for keys in (("enter",), ("tab", "enter"), ("c",), ("colon", *"job")):
+            await stage.press(*keys)
+            assert "job[/x]" in stage.text
+            await stage.press("escape", "escape")
+
+
+async def test_unexpected_error_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """An error in the screen itself ends it with status 1 and one line; the traceback is in the log only."""
+    client = CapturingClient(states.ready())
+    said: list[str] = []
+
+    async def fail() -> None:
+        async with on_stage(client) as stage:
+
+            def boom() -> None:
+                raise RuntimeError("boom")
+
+            stage.app.call_later(boom)
+            await stage.until(lambda: stage.app._exit)
+            said.extend(str(what) for what in stage.app._exit_renderables)
+            assert stage.app.return_code == 1
+
+    with pytest.raises(RuntimeError, match="boom"):  # run_test raises it anew
+        await fail()
+    assert said == ["sciabc-tui: unexpected error (RuntimeError); see tui.log. Jobs and service go on."]
+    assert any(r.exc_info and r.levelno == logging.ERROR for r in caplog.records)
+
+
+async def test_surprise_in_a_call_is_survived() -> None:
+    """An unexpected error while asking the service is one line, and the screen goes on."""
+    client = CapturingClient(states.lost())
+    client.refusal = ZeroDivisionError()
+    async with on_stage(client) as stage:
+        await stage.press("G", "k", "d")
+        await stage.until_text("unexpected error (ZeroDivisionError); see tui.log")
+        await stage.press("question_mark")
+        assert isinstance(stage.app.screen, HelpScreen)
+
+
+async def test_large_cluster_can_be_walked() -> None:
+    """750 nodes: the cursor goes to the last and back, and the title says where."""
+    client = CapturingClient(states.many(750))
+    async with on_stage(client) as stage:
+        await stage.press("G")
+        assert "node749" in stage.text
+        assert "of 751" in stage.text
+        await stage.press("g")
+        assert "headnode" in stage.text
+
+
+async def test_only_what_changed_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that changes one row makes the table paint that row, not the others."""
+    client = CapturingClient(states.ready())
+    async with on_stage(client) as stage:
+        painted: list[str] = []
+        paint = TableView._row
+
+        def counting(self: TableView, number: int, width: int) -> object:
+            painted.append(self._table.rows[number].key)
+            return paint(self, number, width)
+
+        monkeypatch.setattr(TableView, "_row", counting)
+        table = stage.app.screen.query_one("#nodes", TableView)
+        hot = replace(states.board(2), reading=None)
+        client.send(replace(states.ready(), nodes={**states.ready().nodes, hot.id: hot}))
+        await stage.until(lambda: "node02" in painted)
+        await stage.pilot.pause()
+        assert table.key == "head"
+        assert set(painted) == {"node02"}

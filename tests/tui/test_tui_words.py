@@ -1,0 +1,240 @@
+"""Forms, texts from elsewhere, logs, keys and glyphs."""
+
+from dataclasses import replace
+
+import pytest
+
+from sciabc_tui.cluster.job import JobState
+from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.state import LampState
+from sciabc_tui.tui.actions import ACTIONS, Place, Verb, at, footer, help_lines
+from sciabc_tui.tui.present import detail, events, forms, jobs, nodes
+from sciabc_tui.tui.present.cells import Tone, cell_width, fit, plain, wrapped
+from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs, choose, plot, trend
+from sciabc_tui.tui.present.layout import share
+from sciabc_tui.tui.present.logs import lines_of, status
+from sciabc_tui.tui.present.view import header
+from tests.tui import states
+from tests.tui.views import seen, text
+
+
+def test_preview_maps_every_rank() -> None:
+    """The preview shows each rank on the node where placement puts it."""
+    lines = forms.preview(seen(states.ready()), forms.read_wish("hello", "", "6"), 76)
+    shown = "\n".join(text(line) for line in lines)
+    assert "6 of 16 slots" in shown
+    assert "0-3 headnode" in shown
+    assert "4-5 node01" in shown
+    assert "node02" not in shown
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "ranks", "problem"),
+    [
+        ("", "", "1", "program"),
+        ("hello", '"open', "1", "arguments"),
+        ("hello", "", "0", "ranks"),
+        ("hello", "", "10000", "ranks"),
+        ("hello", "", "\u0663", "ranks"),
+        ("hello", "", "-1", "ranks"),
+    ],
+)
+def test_wish_names_the_field(program: str, arguments: str, ranks: str, problem: str) -> None:
+    """A form that can't be used says which field, and what it takes."""
+    assert forms.read_wish(program, arguments, ranks).problem.startswith(f"{problem}: ")
+
+
+def test_wish_reads_arguments_as_a_shell_would() -> None:
+    """Quoted arguments stay together; no ranks means all."""
+    assert forms.read_wish(" hello ", "-n '2 3'", "").args == ("-n", "2 3")
+    assert forms.read_wish("hello", "", "all").ranks is None
+
+
+def test_more_ranks_than_slots_is_told_before_it_is_sent() -> None:
+    """The preview says when the cluster is too small."""
+    lines = forms.preview(seen(states.ready()), forms.read_wish("hello", "", "17"), 76)
+    assert "17 ranks, but the cluster has 16 slots" in text(lines[-1])
+
+
+def test_questions_name_what_is_lost() -> None:
+    """A question before a cancel or a drain says what ends and what is kept."""
+    view = seen(states.running())
+    state = states.running()
+    running = next(job for job in state.jobs.values() if job.state is JobState.RUNNING)
+    pending = next(job for job in state.jobs.values() if job.state is JobState.PENDING)
+    assert "12 ranks are ended; 12:41 of work are lost" in forms.cancel_question(running, view).lines[0]
+    assert "has not begun" in forms.cancel_question(pending, view).lines[0]
+    drain = forms.drain_question(state.nodes[NodeId("node01")], view)
+    assert "loses 4 slots" in drain.lines[0]
+    assert "1 running job there will go on" in drain.lines[1]
+
+
+def test_farewell_names_the_jobs_that_go_on() -> None:
+    """Leaving says that the running job goes on."""
+    assert "job 42 nbody goes on" in forms.farewell(seen(states.running()))
+
+
+def test_only_unapproved_keys_are_listed() -> None:
+    """The list to approve holds each node that waits with its whole fingerprint, and no changed key."""
+    table = forms.keys(seen(states.lost()), 77)
+    assert [row.key for row in table.rows] == ["node05"]
+    assert states.key_of("node05").fingerprint in text(table.rows[0].cells)
+
+
+def test_node_facts_tell_the_next_step() -> None:
+    """A node that is down shows its evidence and what to do, and no load."""
+    shown = "\n".join(text(line) for line in detail.facts(seen(states.lost()), NodeId("node03"), 76))
+    assert "ARP failed" in shown
+    assert "check its power" in shown
+    assert "%" not in shown
+
+
+def test_first_run_only_without_nodes() -> None:
+    """The panel for newcomers names the interface; it goes when there is a node."""
+    shown = "\n".join(text(line) for line in detail.first_run(seen(states.empty()), 76))
+    assert "on eth0 (10.0.0.1/24)" in shown
+    assert "press n" in shown
+    assert detail.first_run(seen(states.ready()), 76) == ()
+
+
+def test_mirror_shows_the_glass_as_it_is() -> None:
+    """The mirror has the panel's lines, in a frame, and the lamp in words."""
+    shown = [text(line) for line in events.mirror(seen(states.running()), 44)]
+    assert shown[1] == "│nbody 4x3      ♥│"
+    assert shown[-1] == f"lamp  ● {LampState.RUNNING.value}"
+    narrow = [text(line) for line in events.mirror(seen(states.running(), glyphs=ASCII), 44)]
+    assert all(line.isascii() for line in narrow)
+
+
+HOSTILE = [
+    ("a\x1b[31mred\x1b[0m", "ared"),
+    ("\x1b]0;title\x07x", "x"),
+    ("\x9b31mx", "?31mx"),
+    ("a\u202eb", "a?b"),
+    ("a\u200bb", "a?b"),
+    ("a\x00b\nc", "a?b?c"),
+    ("tab\there", "tab     here"),
+    ("[bold]markup[/bold]", "[bold]markup[/bold]"),
+    ("caf\u00e9 \u65e5\u672c", "caf\u00e9 \u65e5\u672c"),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), HOSTILE)
+def test_foreign_text_is_harmless(given: str, expected: str) -> None:
+    """No control, bidi or zero-width character passes; escape sequences go whole; markup is text."""
+    assert plain(given) == expected
+
+
+def test_names_are_made_harmless() -> None:
+    """A hostile name reaches no row, header, preview or log line as it is."""
+    evil = "x\x1b]52;c;AAAA\x07\u202e\x9b2J"
+    node = replace(states.board(1), name=evil, probe=evil)
+    state = states.running()
+    jobs_ = {id_: replace(job, name=evil, reason=evil, program=evil) for id_, job in state.jobs.items()}
+    log = tuple(replace(entry, text=evil) for entry in state.log)
+    state = replace(
+        state, nodes={node.id: node}, jobs=jobs_, log=log, head=replace(state.head, host_name=evil)
+    )
+    view = seen(state)
+    lines = [
+        header(view, 80),
+        *(row.cells for table in (nodes.table(view, 77), jobs.table(view, 77)) for row in table.rows),
+        *(row.cells for row in events.table(view, 77).rows),
+        *detail.facts(view, node.id, 76),
+        *forms.preview(view, forms.Wish(evil, (evil,)), 76),
+        *lines_of(evil.encode(), 2, UNICODE),
+    ]
+    assert all(text(line).isprintable() for line in lines)
+
+
+def test_log_lines_have_their_rank() -> None:
+    """A record becomes the rank in its own hue and the text; what is no record is shown as it is."""
+    data = (
+        b"2026-11-21T14:03:11.123Z   0 out hello\n"
+        b"2026-11-21T14:03:11.124Z   - err mpirun says\n"
+        b"2026-11-21T14:03:11.125Z  11 out 10%\r50%\r100%\r\n"
+        b"not a record\n"
+    )
+    lines = lines_of(data, 2, UNICODE)
+    assert [text(line) for line in lines] == [
+        " 0 │ hello",
+        " - │ mpirun says",
+        "11 │ 100%",
+        " - │ not a record",
+    ]
+    assert lines[0][0].tone is Tone.HUE0
+    assert lines[1][2].tone is Tone.WARN
+    assert lines_of(b"", 2, UNICODE) == ()
+
+
+def test_log_status_says_how_it_is_read() -> None:
+    """The status tells whether the end is followed, and that old lines were let go."""
+    assert status(10, 10, following=True, ended=False) == "10 lines  following"
+    assert status(6000, 5000, following=False, ended=False) == "last 5,000 lines  paused: f follows"
+    assert status(3, 3, following=True, ended=True) == "3 lines  ended"
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "expected"),
+    [("abc", 5, "abc  "), ("abcdef", 4, "abc~"), ("\u65e5\u672c\u8a9e", 4, "\u65e5~ "), ("abc", 0, "")],
+)
+def test_fit_is_exact(given: str, width: int, expected: str) -> None:
+    """A text is padded or cut to exactly so many cells, wide characters counted as two."""
+    assert fit(given, width) == expected
+    assert cell_width(fit(given, width)) == width
+
+
+def test_wrapped_keeps_every_word() -> None:
+    """Wrapping loses nothing, breaks at spaces, and breaks a word only when it must."""
+    assert wrapped("one two three", 7) == ("one two", "three")
+    assert wrapped("abcdefghij", 4) == ("abcd", "efgh", "ij")
+    assert wrapped("", 4) == ("",)
+
+
+def test_heights_are_shared() -> None:
+    """No line is lost or taken twice, and each section keeps some when there are many rows."""
+    for nodes_needed, jobs_needed in ((3, 2), (10, 6), (752, 202)):
+        heights = share(22, nodes=nodes_needed, jobs=jobs_needed, events=100)
+        assert heights.nodes + heights.jobs + heights.events == 22
+        assert min(heights.nodes, heights.jobs, heights.events) >= 2
+        assert heights.nodes <= nodes_needed
+
+
+def test_every_action_is_in_the_help() -> None:
+    """The help is made of the table that the keys are made of."""
+    shown = "\n".join(text(line) for line in help_lines())
+    assert all(action.about in shown for action in ACTIONS if action.verb not in {Verb.RESUME, Verb.KEEP})
+
+
+def test_no_key_does_two_things_in_one_place() -> None:
+    """In each place a key has one action; drain and resume share theirs, and never apply together."""
+    for place in Place:
+        given = [key for action in at(place, {Verb.RESUME}) for key in action.keys.split(",") if key]
+        assert len(given) == len(set(given))
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_footer_always_tells_the_way_out(width: int) -> None:
+    """However narrow, the footer keeps the palette, the help and the way out."""
+    shown = text(footer(at(Place.NODES), width))
+    assert all(word in shown for word in ("find", "help", "leave"))
+
+
+@pytest.mark.parametrize(
+    ("term", "encoding", "expected"),
+    [
+        ("xterm", "utf-8", UNICODE),
+        ("linux", "UTF8", LINUX),
+        ("xterm", "iso8859-1", ASCII),
+        ("linux", "ascii", ASCII),
+    ],
+)
+def test_glyphs_for_the_terminal(term: str, encoding: str, expected: Glyphs) -> None:
+    """A terminal gets only what it can show."""
+    assert choose(term, encoding) is expected
+
+
+def test_trends_stay_in_their_place() -> None:
+    """A trend is as long as asked, newest at the right; a plot fills from below."""
+    assert trend((0, 100), 4, UNICODE) == "··▁█"
+    assert plot((0, 50, 100), 2, 4, UNICODE) == ("   █", "  ██")

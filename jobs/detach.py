@@ -51,7 +51,8 @@ def launch(folder: Path) -> int:
 def runner_alive(folder: Path) -> bool:
     """Tell whether the attempt has a living runner, by its lock: a pid would prove nothing.
 
-    False and no final status means that the runner was killed: see ``clear``.
+    False and a status that is not final means that the runner was killed: see ``clear``. False and no status
+    means that it never launched anything: the job can be launched again.
     """
     try:
         descriptor = os.open(AttemptFiles(folder).lock, os.O_RDONLY | os.O_CLOEXEC)

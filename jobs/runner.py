@@ -87,9 +87,9 @@ def _run(folder: Path) -> None:
 
 
 def _announce(pid: int) -> None:
-    """Tell who started us that we stand, and let go of his pipe."""
-    sys.stdout.write(f"{pid}\n")
-    sys.stdout.flush()
+    """Tell who started us that we stand, and let go of his pipe; should he be gone by now, we go on."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), f"{pid}\n".encode())
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -42,6 +42,8 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
         The final status; it stands on disk by then.
     """
     started_at = wall()
+    # written before anything is launched: no status means that nothing of the job ever ran
+    write_status(folder, AttemptStatus(JobState.RUNNING, started_at))
     with LogWriter(AttemptFiles(folder).log, wall) as log:
         try:
             process = _started(plan)

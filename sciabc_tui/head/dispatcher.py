@@ -195,7 +195,14 @@ class Dispatcher:
             return record
 
     async def _follow(self, record: JobRecord, attempt: Attempt) -> None:
-        await self._end(record, await self._runs.ended(attempt))
+        ending = await self._runs.ended(attempt)
+        if ending is not None:
+            await self._end(record, ending)
+            return
+        # the service was killed between the decision and the launch: decide again
+        again = replace(record, state=StoredState.PENDING, started_at=None, hosts=(), dir="")
+        await self._on_disk(lambda: self._store.update(again))
+        self._hub.publish([JobWaited(job_of(again))])
 
     async def _end(self, record: JobRecord, ending: Ending) -> None:
         record = replace(

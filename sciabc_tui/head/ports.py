@@ -90,8 +90,11 @@ class Runs(Protocol):
         """Start the attempt. Raises `jobs.errors.JobsError` if it can't be started."""
         ...
 
-    async def ended(self, attempt: Attempt) -> Ending:
-        """Wait for the end of an attempt, also of one that an earlier service started."""
+    async def ended(self, attempt: Attempt) -> Ending | None:
+        """Wait for the end of an attempt, also of one that an earlier service started.
+
+        None if nothing of it ever ran, because that service was killed too early: launch it again.
+        """
         ...
 
     async def cancel(self, attempt: Attempt) -> None:

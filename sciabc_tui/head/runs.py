@@ -16,6 +16,9 @@ from jobs.prepare import Site, prepare
 from sciabc_tui.cluster.job import JobState
 from sciabc_tui.head.ports import Attempt, Clock, Ending
 
+BEGINNING = 0.1
+"""Seconds between two looks at a runner that begins; it takes about two of them."""
+
 
 class MpiRuns:
     """Runs jobs by mpirun, each under a runner that outlives the service."""
@@ -54,10 +57,13 @@ class MpiRuns:
         """Write the attempt's plan and start its runner."""
         await asyncio.get_running_loop().run_in_executor(self._worker, self._start, attempt)
 
-    async def ended(self, attempt: Attempt) -> Ending:
-        """Wait for the runner to be gone, then read what it left."""
+    async def ended(self, attempt: Attempt) -> Ending | None:
+        """Wait for the runner to be gone, then read what it left; None if nothing was launched."""
         loop = asyncio.get_running_loop()
-        runner = await loop.run_in_executor(self._worker, self._living, attempt)
+        # an orphan of a killed service that has not yet said who it is
+        while await loop.run_in_executor(self._worker, _begins, attempt):  # noqa: ASYNC110 - a lock has no event
+            await asyncio.sleep(BEGINNING)
+        runner = await loop.run_in_executor(self._worker, _living, attempt)
         if runner is not None:
             await _gone(runner)
         return await loop.run_in_executor(self._worker, self._ending, attempt)
@@ -81,24 +87,14 @@ class MpiRuns:
         )
         detach.launch(attempt.folder)
 
-    def _living(self, attempt: Attempt) -> int | None:
-        """Give a descriptor of the runner's process, or None when it is gone."""
-        with contextlib.suppress(JobsError, ProcessLookupError):
-            runner = read_runner(attempt.folder)
-            if runner is not None:
-                descriptor = os.pidfd_open(runner.pid)
-                # the lock is the proof: the pid may be somebody else's by now
-                if detach.runner_alive(attempt.folder):
-                    return descriptor
-                os.close(descriptor)
-        return None
-
-    def _ending(self, attempt: Attempt) -> Ending:
+    def _ending(self, attempt: Attempt) -> Ending | None:
         try:
             status = read_status(attempt.folder)
         except JobsError as error:
             return Ending(JobState.FAILED, self._clock.wall(), reason=str(error))
-        if status is not None and status.state.final:
+        if status is None:
+            return None
+        if status.state.final:
             return self._from(status)
         with contextlib.suppress(JobsError):
             detach.clear(attempt.folder)
@@ -108,6 +104,24 @@ class MpiRuns:
     def _from(self, status: AttemptStatus) -> Ending:
         ended_at = self._clock.wall() if status.ended_at is None else status.ended_at
         return Ending(JobState(status.state.value), ended_at, status.exit_code, status.error)
+
+
+def _begins(attempt: Attempt) -> bool:
+    """Is there a runner that has not yet written who it is?"""
+    return detach.runner_alive(attempt.folder) and read_runner(attempt.folder) is None
+
+
+def _living(attempt: Attempt) -> int | None:
+    """Give a descriptor of the runner's process, or None when it is gone."""
+    with contextlib.suppress(JobsError, ProcessLookupError):
+        runner = read_runner(attempt.folder)
+        if runner is not None:
+            descriptor = os.pidfd_open(runner.pid)
+            # the lock is the proof: the pid may be somebody else's by now
+            if detach.runner_alive(attempt.folder):
+                return descriptor
+            os.close(descriptor)
+    return None
 
 
 def find_launcher(path: str) -> Launcher | JobsError:

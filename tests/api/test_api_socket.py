@@ -21,8 +21,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give fi
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o177])
-def any_umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Set each umask that somebody may have, for the length of a test."""
+def any_umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Set each umask that somebody may have, for the length of a test; its folder is made before."""
     before = os.umask(request.param)
     yield
     os.umask(before)

@@ -33,6 +33,10 @@ class Shell:
         return keep | {
             "HOME": str(self.home),
             "PYTHONPATH": str(ROOT),
+            # a real service that a test starts says nothing to this machine's network, and drives nothing
+            "SCIABC_CLUSTER_INTERFACES": "lo",
+            "SCIABC_PANEL_LAMP": "off",
+            "SCIABC_PANEL_LCD": "off",
             "SCIABC_PATHS_RUNTIME": str(self.home / "run"),
             "SCIABC_PATHS_STATE": str(self.home / "state"),
             "TERM": "xterm-256color",
@@ -53,7 +57,7 @@ class Shell:
             timeout=60,
         )
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, **environ: str) -> subprocess.Popen[str]:
         """Start a command with pipes; its standard input is none."""
         return subprocess.Popen(
             [*COMMAND, *args],
@@ -62,7 +66,7 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.home,
-            env=self.environ,
+            env=self.environ | environ,
         )
 
     def terminal(self, *args: str, **environ: str) -> "Terminal":

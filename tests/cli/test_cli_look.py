@@ -190,7 +190,7 @@ def test_config_says_where_each_value_came_from(shell: Shell) -> None:
     out = shell.run("--config", str(file), "config", SCIABC_PANEL_I2C_BUS="3").stdout
     assert f'size = "20x4"  # {file}\n' in out
     assert "i2c_bus = 3  # $SCIABC_PANEL_I2C_BUS\n" in out
-    assert "interfaces = []  # default\n" in out
+    assert "nodes = []  # default\n" in out
 
 
 @pytest.mark.parametrize(

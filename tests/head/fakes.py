@@ -37,8 +37,8 @@ class FakeRuns:
     refuse: bool = False
     started: list[Attempt] = field(default_factory=list[Attempt])
     cancelled: list[JobId] = field(default_factory=list[JobId])
-    _endings: dict[JobId, "asyncio.Future[Ending]"] = field(
-        default_factory=dict[JobId, "asyncio.Future[Ending]"]
+    _endings: dict[JobId, "asyncio.Future[Ending | None]"] = field(
+        default_factory=dict[JobId, "asyncio.Future[Ending | None]"]
     )
 
     def describe(self) -> tuple[str, str]:
@@ -52,9 +52,11 @@ class FakeRuns:
             raise refusal
         self.started.append(attempt)
 
-    async def ended(self, attempt: Attempt) -> Ending:
+    async def ended(self, attempt: Attempt) -> Ending | None:
         """Wait until the test ends the attempt."""
-        return await self._future(attempt.job)
+        ending = await self._future(attempt.job)
+        del self._endings[attempt.job]
+        return ending
 
     async def cancel(self, attempt: Attempt) -> None:
         """End the attempt as cancelled."""
@@ -65,7 +67,11 @@ class FakeRuns:
         """Let an attempt end."""
         self._future(job).set_result(Ending(state, 1_800_000_200.0, exit_code))
 
-    def _future(self, job: JobId) -> "asyncio.Future[Ending]":
+    def never_ran(self, job: JobId) -> None:
+        """Let an attempt be found that was never launched."""
+        self._future(job).set_result(None)
+
+    def _future(self, job: JobId) -> "asyncio.Future[Ending | None]":
         if job not in self._endings:
             self._endings[job] = asyncio.get_running_loop().create_future()
         return self._endings[job]

@@ -171,6 +171,22 @@ async def test_a_restarted_service_adopts_what_runs_and_remembers_what_ended(tmp
     assert not again.started
 
 
+async def test_a_job_that_was_claimed_and_never_launched_is_launched_by_the_next_service(
+    tmp_path: Path,
+) -> None:
+    """A service that is killed between the decision and the launch costs a job nothing but time."""
+    async with dispatching(tmp_path, FakeRuns()) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        await until(hub, is_(ONE, JobState.RUNNING))
+    again = FakeRuns()
+    async with dispatching(tmp_path, again) as (hub, _):
+        await until(hub, is_(ONE, JobState.RUNNING))
+        again.never_ran(ONE)
+        await until(hub, lambda _: [attempt.number for attempt in again.started] == [2])
+        again.end(ONE)
+        await until(hub, is_(ONE, JobState.COMPLETED))
+
+
 async def test_the_log_is_read_from_any_offset_in_whole_lines(tmp_path: Path) -> None:
     """A follower gets every line once, and knows when nothing more will come."""
     runs = FakeRuns()

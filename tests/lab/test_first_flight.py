@@ -10,6 +10,7 @@ from tests.lab.image import Advert
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
+TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
 ALL = {"head", "node01", "node02", "node03"}
 
 
@@ -61,12 +62,18 @@ def test_a_job_outlives_the_tui_and_the_service(lab: LabFactory) -> None:
     script = "echo began; read line < $HOME/go; echo went on: $line"
     flight.lab.head.run(["mkfifo", "/home/pi/go"])
     tui = flight.lab.head.popen(
-        ["script", "-qefc", " ".join(PROGRAM), "/dev/null"], env=flight.env | {"TERM": "xterm"}
+        ["script", "-qefc", " ".join(PROGRAM), "/dev/null"], env=flight.env | TERMINAL
     )
     flight.run("run", "--detach", "-n", "1", "--name", "waiter", "sh", "-c", script)
+    shown = ""
+    while "waiter" not in shown:  # the screen is up, and shows the job
+        piece = tui.stdout.read(64)
+        assert piece, f"the screen ended: {shown[-500:]}"
+        shown += piece
     flight.until("jobs[1].state == 'running'")
     flight.lab.head.run(["pkill", "-KILL", "-f", "^.*-m sciabc_tui$"])
     tui.wait()
+    assert flight.run("jobs").count("running") == 1
     flight.kill()
 
     flight.start()

@@ -1,0 +1,91 @@
+"""The real head service of this machine, on loopback: from `head` to a job's lines, and its orderly end."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import JobsError
+from jobs.launchers import detect
+from tests.cli.shell import Shell
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@contextmanager
+def real_head(shell: Shell, **environ: str) -> Generator[subprocess.Popen[str], None, None]:
+    """Run the real head service, and wait until it says that it stands."""
+    process = shell.start("head", **environ)
+    try:
+        assert process.stderr is not None
+        lines: list[str] = []
+        for line in process.stderr:
+            lines.append(line)
+            if "serving" in line:
+                break
+        else:
+            pytest.fail("".join(lines))
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def needs_mpi() -> None:
+    """Skip with the reason where no mpirun is."""
+    try:
+        detect(None)
+    except JobsError as error:
+        pytest.skip(str(error))
+
+
+def test_the_head_is_a_live_node_and_ends_in_order(shell: Shell) -> None:
+    """It sees itself with a measured load; on SIGTERM it exits 0 and takes its socket along."""
+    with real_head(shell) as process:
+        (node,) = json.loads(shell.run("nodes", "--json").stdout)["nodes"]
+        assert node["state"] == "ready"
+        assert node["slots"] >= 1
+        assert node["memory_percent"] > 0
+        socket = shell.home / "run" / "api.sock"
+        assert socket.exists()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+        assert process.returncode == 0
+        assert not socket.exists()
+
+
+def test_without_mpi_nothing_is_launched_and_the_next_step_is_named(shell: Shell, tmp_path: Path) -> None:
+    """A head without mpirun shows its nodes, and refuses a job in one line."""
+    with real_head(shell, SCIABC_JOBS_LAUNCHER=str(tmp_path / "mpirun")):
+        done = shell.run("run", "hello")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "mpirun is not there" in done.stderr
+    assert "Next: " in done.stderr
+
+
+@pytest.mark.mpi
+def test_a_job_outlives_a_killed_service(shell: Shell, tmp_path: Path) -> None:
+    """SIGKILL of the service: the job runs on, and the next service shows it running, then its result."""
+    needs_mpi()
+    go = tmp_path / "go"
+    subprocess.run(["mkfifo", str(go)], check=True)
+    with real_head(shell) as process:
+        script = f"echo began; read line < {go}; echo went on: $line"
+        done = shell.run("run", "--detach", "-n", "1", "--name", "waiter", "sh", "-c", script)
+        assert done.returncode == 0, done.stderr
+        process.kill()
+        process.communicate()
+    with real_head(shell):
+        (job,) = json.loads(shell.run("jobs", "--json").stdout)["jobs"]
+        assert job["state"] == "running"
+        go.write_text("on and on\n", encoding="utf-8")
+        followed = shell.run("logs", "1", "-f").stdout
+        assert "began" in followed
+        assert "went on: on and on" in followed
+        (job,) = json.loads(shell.run("jobs", "--json").stdout)["jobs"]
+        assert (job["state"], job["exit_code"]) == ("completed", 0)

@@ -39,6 +39,17 @@ class ClusterSettings(Struct, frozen=True, forbid_unknown_fields=True):
     identity: Annotated[
         str, Meta(description="Private SSH key for the nodes. Empty: the agent's and ~/.ssh/id_*.")
     ] = ""
+    trust: Annotated[
+        Literal["ask", "first-use"],
+        Meta(description="ask: a person approves each new host key. first-use: those on trust_interfaces are."),
+    ] = "ask"
+    trust_interfaces: Annotated[
+        tuple[str, ...], Meta(description="Where trust = first-use holds; nowhere else, and by default nowhere.")
+    ] = ()
+    users: Annotated[
+        tuple[str, ...],
+        Meta(description="Whom to log in as on which nodes: NAME=USER, NAME may have * and ?. First match."),
+    ] = ()
     head_slots: Annotated[
         int, Meta(ge=-1, le=4096, description="Ranks that the head itself takes. -1: one a core.")
     ] = -1

@@ -22,6 +22,9 @@ from sciabc_tui.cluster.node import (
 )
 from sciabc_tui.cluster.observations import Sighted
 
+FLAPS_KEPT = 8
+"""How many returns a node remembers."""
+
 
 class NodeEvent(Protocol):
     """What happened to one node that is known already."""
@@ -51,10 +54,23 @@ class NodeAnnounced:
             addresses=said.addresses,
             contact=node.contact if node.streaming or node.contact in said.addresses else "",
             port=said.port,
+            interface=said.interface or node.interface,
             user=said.user or node.user,
             advertised_slots=said.slots if said.slots is not None else node.advertised_slots,
             goodbye_at=None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementHeard:
+    """A node that is not alive was spoken of: it may be booting, and is worth a try at once."""
+
+    node: NodeId
+    at: Instant
+
+    def on(self, node: Node, /) -> Node:
+        """Note when."""
+        return replace(node, announced_at=self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +200,80 @@ class NodeReturned:
             answered_at=None,
             probe="",
             goodbye_at=None,
+            returns=(*node.returns, self.at)[-FLAPS_KEPT:],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDamped:
+    """It came back from silence too often."""
+
+    node: NodeId
+    times: int
+
+    def on(self, node: Node, /) -> Node:
+        """No jobs until it was quiet for a while."""
+        return replace(node, damped=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettled:
+    """A damped node was there without a gap for long enough."""
+
+    node: NodeId
+
+    def on(self, node: Node, /) -> Node:
+        """Jobs again."""
+        return replace(node, damped=False, returns=())
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRebooted:
+    """Its kernel started anew."""
+
+    node: NodeId
+    at: Instant
+
+    def on(self, node: Node, /) -> Node:
+        """Begin a new trend: the old one is of another run."""
+        return replace(node, trend=())
+
+
+@dataclass(frozen=True, slots=True)
+class NamesakeFound:
+    """Another node that is there has its host name; nothing in `other` when that is over."""
+
+    node: NodeId
+    other: str
+
+    def on(self, node: Node, /) -> Node:
+        """Note which."""
+        return replace(node, namesake=self.other)
+
+
+@dataclass(frozen=True, slots=True)
+class TwinNoted:
+    """Another board with its host key is (still) at this address, or is gone when there is none."""
+
+    node: NodeId
+    address: str
+    at: Instant
+
+    def on(self, node: Node, /) -> Node:
+        """Note where and when."""
+        return replace(node, twin=self.address, twin_seen_at=self.at if self.address else None)
+
+
+@dataclass(frozen=True, slots=True)
+class TwinDiscovered:
+    """It became known that its card was cloned, or that the clone is gone; only for the log."""
+
+    node: NodeId
+    address: str
+
+    def on(self, node: Node, /) -> Node:
+        """Change nothing."""
+        return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +331,11 @@ class StreamBegan:
     """Its stream of readings is open."""
 
     node: NodeId
+    period: float
 
     def on(self, node: Node, /) -> Node:
         """Expect readings."""
-        return replace(node, streaming=True)
+        return replace(node, streaming=True, beat=self.period)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from sciabc_tui.cluster.node import (
     DEAD_AFTER,
     SUSPECT_AFTER,
     Drain,
+    Facts,
     HostKey,
     Instant,
     Liveness,
@@ -34,6 +35,7 @@ from sciabc_tui.cluster.observations import (
     ForgetNode,
     Goodbye,
     HeadSighted,
+    Heard,
     HostKeyRead,
     LoginRefused,
     NodeCommand,
@@ -48,6 +50,7 @@ from sciabc_tui.cluster.observations import (
     StreamClosed,
     StreamOpened,
     Ticked,
+    TwinSeen,
 )
 from sciabc_tui.cluster.state import (
     Draft,
@@ -70,6 +73,15 @@ GOODBYE_HOLDS = 30.0
 
 ANSWER_HOLDS = 2.5
 """Seconds for which the answer to a probe keeps a silent node from being declared dead."""
+
+FLAPS = 3
+"""How often a ready node may come back within `FLAP_WINDOW` before it is damped."""
+
+FLAP_WINDOW = 120.0
+"""Seconds."""
+
+SETTLED_AFTER = 30.0
+"""Seconds of life without a gap after which a damped node takes jobs again."""
 
 LATENESS_MATTERS = 0.5
 """Seconds of the head's own lateness below which no deadline is moved."""
@@ -114,7 +126,7 @@ def advance(state: State, observations: Iterable[Observation], now: Instant) -> 
 def step(roster: Roster, observation: Observation, now: Instant) -> Events:
     """Decide what one observation means."""
     match observation:
-        case Sighted() | Goodbye() | HeadSighted() | Remembered():
+        case Sighted() | Heard() | Goodbye() | HeadSighted() | Remembered():
             return _on_sighting(roster, observation, now)
         case Ticked(late):
             delayed = (HeadDelayed(late),) if late > LATENESS_MATTERS else ()
@@ -175,6 +187,13 @@ def _on_sighting(roster: Roster, sighting: Sighting, now: Instant) -> Events:
     match sighting:
         case Sighted():
             return _on_sighted(roster, sighting, now)
+        case Heard(handle):
+            node = roster.nodes.get(roster.owners.get(handle, NodeId("")))
+            return (
+                ()
+                if node is None or node.liveness is Liveness.ALIVE
+                else (ev.AnnouncementHeard(node.id, now),)
+            )
         case Goodbye(handle):
             node = roster.nodes.get(roster.owners.get(handle, NodeId("")))
             return () if node is None else _on_goodbye(node, now)
@@ -287,19 +306,21 @@ def _on_contact(roster: Roster, node: Node, contact: Contact, now: Instant) -> E
     match contact:
         case HostKeyRead(_, address, key):
             return _on_host_key(roster, node, address, key, now)
+        case TwinSeen(_, address):
+            return _on_twin(node, address, now)
         case Probed(_, answered, how):
             return _on_probe(node, answered=answered, how=how, now=now)
         case _:
             # anything else came over a login; what still arrives after the trust ended is dropped
-            return _on_session(node, contact, now) if node.trust is Trust.TRUSTED else ()
+            return _on_session(roster, node, contact, now) if node.trust is Trust.TRUSTED else ()
 
 
-def _on_session(node: Node, contact: Session, now: Instant) -> Events:
+def _on_session(roster: Roster, node: Node, contact: Session, now: Instant) -> Events:
     match contact:
-        case StreamOpened():
-            return (ev.StreamBegan(node.id), *_alive(node, now, "logged in"))
+        case StreamOpened(_, period):
+            return (ev.StreamBegan(node.id, period), *_alive(node, now, "logged in"))
         case FactsRead(_, facts):
-            return (ev.FactsLearned(node.id, facts),) if facts != node.facts else ()
+            return _on_facts(roster, node, facts, now)
         case ReadingTaken(_, reading):
             readied = () if node.readiness is Readiness.READY else (ev.NodeReadied(node.id),)
             returned = () if node.liveness is Liveness.ALIVE else _alive(node, now, "reading")
@@ -313,7 +334,40 @@ def _on_session(node: Node, contact: Session, now: Instant) -> Events:
 def _alive(node: Node, now: Instant, how: str) -> Events:
     if node.liveness is Liveness.ALIVE:
         return (ev.NodeHeard(node.id, now, how),)
-    return (ev.NodeReturned(node.id, now, how),)
+    returned = ev.NodeReturned(node.id, now, how)
+    # a board that comes and goes would take jobs down with it each time
+    again = node.readiness is Readiness.READY and not node.damped
+    lately = [at for at in node.returns if now - at <= FLAP_WINDOW]
+    if again and len(lately) + 1 >= FLAPS:
+        return (returned, ev.NodeDamped(node.id, len(lately) + 1))
+    return (returned,)
+
+
+def _on_facts(roster: Roster, node: Node, facts: Facts, now: Instant) -> Events:
+    if facts == node.facts:
+        return ()
+    learned: list[Event] = [ev.FactsLearned(node.id, facts)]
+    before = node.facts.boot_id if node.facts else ""
+    if before and facts.boot_id and facts.boot_id != before:
+        learned.append(ev.NodeRebooted(node.id, now))
+    namesake = _namesake(roster, node, facts.host_name)
+    if namesake != node.namesake:
+        learned.append(ev.NamesakeFound(node.id, namesake))
+    return tuple(learned)
+
+
+def _namesake(roster: Roster, node: Node, host_name: str) -> str:
+    """Give a node that is there and has this host name: cloned cards do."""
+    others = (
+        other for other in roster.nodes.values() if other.id != node.id and other.present and other.facts
+    )
+    return next((other.name for other in others if host_name and other.facts.host_name == host_name), "")
+
+
+def _on_twin(node: Node, address: str, now: Instant) -> Events:
+    if address == node.twin:
+        return (ev.TwinNoted(node.id, address, now),) if address else ()
+    return (ev.TwinNoted(node.id, address, now), ev.TwinDiscovered(node.id, address))
 
 
 def _on_login_refused(node: Node, reason: str, now: Instant) -> Events:
@@ -388,7 +442,8 @@ def _overdue(node: Node, now: Instant) -> Events:
     silent = now - node.heard_at
     if node.liveness is Liveness.ALIVE:
         if silent <= SUSPECT_AFTER * node.period:
-            return ()
+            settled = node.damped and now - node.since > SETTLED_AFTER
+            return (ev.NodeSettled(node.id),) if settled else ()
         return (ev.NodeSuspected(node.id, now, f"missed {SUSPECT_AFTER} {_due(node)}"),)
     answers = node.answered_at is not None and now - node.answered_at <= ANSWER_HOLDS
     if silent <= DEAD_AFTER * node.period or answers:

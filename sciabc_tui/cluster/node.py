@@ -14,7 +14,7 @@ Instant: TypeAlias = float
 """Seconds on the head's monotonic clock."""
 
 READING_PERIOD = 1.0
-"""Seconds between two readings on the stream of a ready node."""
+"""Seconds between two readings on the stream of a ready node, in a cluster of at most 64."""
 
 CONTACT_PERIOD = 5.0
 """Seconds between two contacts with a node that sends no readings (not approved, not ready)."""
@@ -27,6 +27,13 @@ DEAD_AFTER = 5
 
 TREND_LENGTH = 30
 """How many CPU readings a node keeps for its sparkline."""
+
+
+def reading_period(nodes: int) -> float:
+    """Give the seconds between two readings that a head which is itself a Pi can take from so many nodes."""
+    if nodes <= 64:
+        return READING_PERIOD
+    return 2.0 if nodes <= 1000 else 4.0
 
 
 class Origin(StrEnum):
@@ -99,6 +106,17 @@ class Reading:
     """Degrees Celsius."""
     uptime: float | None = None
     """Seconds since the node's kernel started."""
+    cores: tuple[int, ...] = ()
+    """CPU of each core in whole per cent."""
+    throttle: int | None = None
+    """The Raspberry Pi firmware's flags, as `vcgencmd get_throttled` prints them: bit 0 under-voltage now, 1
+    frequency capped, 2 throttled, 3 soft temperature limit; the same from bit 16 on since boot."""
+    disk_used: int | None = None
+    disk_total: int | None = None
+    """Bytes of the root file system."""
+    received: float | None = None
+    sent: float | None = None
+    """Bytes a second over all interfaces but loopback."""
 
     @property
     def memory_percent(self) -> float | None:
@@ -119,6 +137,14 @@ class Facts:
     model: str = ""
     host_name: str = ""
     boot_id: str = ""
+    """Another one after each boot (random(4), /proc/sys/kernel/random/boot_id)."""
+    serial: str = ""
+    """The board's own number, which no copied card takes along."""
+    os: str = ""
+    mpi: str = ""
+    """Flavour and version, as in `Open MPI 4.1.4`."""
+    python: str = ""
+    mpi4py: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +201,22 @@ class Node:
     trend: tuple[int, ...] = field(default=())
     """The last CPU readings in whole per cent, oldest first."""
 
+    interface: str = ""
+    """Where it was announced; empty when it is only configured."""
+    announced_at: Instant | None = None
+    """The last announcement that was heard; wakes whoever waits to try again."""
+    beat: float = READING_PERIOD
+    """Seconds between two readings, as the stream was asked for."""
+    returns: tuple[Instant, ...] = ()
+    """When it came back from silence lately."""
+    damped: bool = False
+    """It came and went too often: no new jobs until it was quiet for a while."""
+    namesake: str = ""
+    """Another node that is there and has the same host name."""
+    twin: str = ""
+    """Where another board with the same host key was seen."""
+    twin_seen_at: Instant | None = None
+
     @property
     def schedulable(self) -> bool:
         """May a job be placed here?"""
@@ -183,6 +225,8 @@ class Node:
             and self.trust is Trust.TRUSTED
             and self.readiness is Readiness.READY
             and self.drained is None
+            and not self.damped
+            and not self.twin
         )
 
     @property
@@ -205,7 +249,7 @@ class Node:
     @property
     def period(self) -> float:
         """Seconds between two signs of life that are due."""
-        return READING_PERIOD if self.readiness is Readiness.READY else CONTACT_PERIOD
+        return self.beat if self.readiness is Readiness.READY else CONTACT_PERIOD
 
 
 def row_word(node: Node, *, busy: bool) -> RowWord:
@@ -228,6 +272,10 @@ def _word_of_alive(node: Node, *, busy: bool) -> RowWord:
         return RowWord.NEW
     if node.readiness is not Readiness.READY:
         return RowWord.REFUSED if node.readiness_reason else RowWord.NEW
+    if node.twin:
+        return RowWord.REFUSED
     if node.drained is not None:
         return RowWord.DRAINED
+    if node.damped:
+        return RowWord.SUSPECT
     return RowWord.BUSY if busy else RowWord.READY

@@ -7,7 +7,7 @@ operator asked. Both are turned into events by `sciabc_tui.cluster.membership`.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sciabc_tui.cluster.node import Facts, HostKey, NodeId, Origin, Reading
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, HostKey, NodeId, Origin, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Sighted:
             not the node's identity: names and addresses of cloned cards swap.
         label: A valid host label to name the node by.
         addresses: Validated by the adapter, newest first.
+        interface: Where it was heard; empty for the configuration.
     """
 
     handle: str
@@ -28,6 +29,14 @@ class Sighted:
     port: int = 22
     user: str = ""
     slots: int | None = None
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A packet spoke of the instance, with nothing new in it: perhaps it just booted."""
+
+    handle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +80,10 @@ class HostKeyRead:
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """The stream of readings was started on the node."""
+    """The stream of readings was started on the node, with so many seconds between two."""
 
     node: NodeId
+    period: float = READING_PERIOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,17 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
+class TwinSeen:
+    """A board that is not this one (another boot id, or another serial) holds the node's host key.
+
+    Nothing at `address` when the twin is gone.
+    """
+
+    node: NodeId
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time passed. `late` is by how many seconds the head itself came too late to look."""
 
@@ -159,8 +180,8 @@ class ResumeNode:
     by: str
 
 
-Sighting: TypeAlias = Sighted | Goodbye | HeadSighted | Remembered
+Sighting: TypeAlias = Sighted | Heard | Goodbye | HeadSighted | Remembered
 Session: TypeAlias = StreamOpened | StreamClosed | LoginRefused | ReadingTaken | FactsRead
-Contact: TypeAlias = HostKeyRead | Probed | Session
+Contact: TypeAlias = HostKeyRead | TwinSeen | Probed | Session
 Observation: TypeAlias = Sighting | Contact | Ticked
 NodeCommand: TypeAlias = ApproveHostKey | ForgetNode | DrainNode | ResumeNode

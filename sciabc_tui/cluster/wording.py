@@ -27,6 +27,12 @@ from sciabc_tui.cluster.state import (
 
 Line = tuple[Severity, str]
 
+TWIN_MENDED_BY = "on one of the two: sudo rm /etc/ssh/ssh_host_*; sudo ssh-keygen -A, then reboot it"
+"""What to do about a cloned card."""
+
+NAMESAKE_MENDED_BY = "on one of the two: sudo hostnamectl set-hostname NAME, then reboot it"
+"""What to do about two boards of one name."""
+
 
 def span(seconds: float) -> str:
     """Write a duration in at most six characters: `0.4 s`, `12 s`, `2m14s`, `3h05m`, `12d04h`."""
@@ -63,7 +69,8 @@ def evidence(node: Node, now: Instant) -> str:
         return node.readiness_reason or _contact_evidence(node, now)
     if node.origin is Origin.LOCAL:
         return "local"
-    return f"{node.heard_how} {span(now - node.heard_at)}"
+    heard = f"{node.heard_how} {span(now - node.heard_at)}"
+    return f"{heard}; calls itself as {node.namesake} does" if node.namesake else heard
 
 
 def _contact_evidence(node: Node, now: Instant) -> str:
@@ -142,6 +149,10 @@ def _describe_liveness(event: Event, names: Names) -> Line | None:
             return Severity.ERROR, f"{names[node]} down: silent, {why}"
         case ev.NodeLeft(node):
             return Severity.INFO, f"{names[node]} left: said goodbye"
+        case ev.NodeDamped(node, times):
+            return Severity.WARN, f"{names[node]} came and went {times} times: no jobs until it stays"
+        case ev.NodeSettled(node):
+            return Severity.INFO, f"{names[node]} stayed: takes jobs again"
         case ev.GoodbyeNoted(node):
             return Severity.INFO, f"{names[node]}: a goodbye was heard, but its stream is alive"
         case _:
@@ -166,6 +177,20 @@ def _describe_trust(event: Event, names: Names) -> Line | None:
             return Severity.INFO, f"{names[node]} approved by {by}"
         case ev.NodeForgotten(node, by):
             return Severity.INFO, f"{names[node]} forgotten by {by}"
+        case _:
+            return _describe_identity(event, names)
+
+
+def _describe_identity(event: Event, names: Names) -> Line | None:
+    match event:
+        case ev.TwinDiscovered(node, address) if address:
+            return Severity.ERROR, f"{names[node]} is there twice, also at {address}: {TWIN_MENDED_BY}"
+        case ev.TwinDiscovered(node):
+            return Severity.INFO, f"{names[node]} is there only once again"
+        case ev.NamesakeFound(node, other) if other:
+            return Severity.WARN, f"{names[node]} calls itself as {other} does: {NAMESAKE_MENDED_BY}"
+        case ev.NodeRebooted(node):
+            return Severity.WARN, f"{names[node]} rebooted"
         case _:
             return _describe_service(event, names)
 

@@ -41,10 +41,10 @@ class ClusterSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     trust: Annotated[
         Literal["ask", "first-use"],
-        Meta(description="ask: a person approves each new host key. first-use: those on trust_interfaces are."),
+        Meta(description="ask: a person approves new host keys. first-use: those on trust_interfaces are."),
     ] = "ask"
     trust_interfaces: Annotated[
-        tuple[str, ...], Meta(description="Where trust = first-use holds; nowhere else, and by default nowhere.")
+        tuple[str, ...], Meta(description="Interfaces where trust = first-use holds; nowhere else.")
     ] = ()
     users: Annotated[
         tuple[str, ...],

@@ -17,7 +17,7 @@ import sdnotify  # pyright: ignore[reportMissingTypeStubs]
 from jobs.store import JobStore
 from sciabc_tui.api.server import ApiServer
 from sciabc_tui.cli.worlds import Reality, Simulation, World, panel
-from sciabc_tui.cluster.membership import HEAD
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, HeadDescribed, State
 from sciabc_tui.config import Loaded, Settings
 from sciabc_tui.head.clock import SystemClock

@@ -1,8 +1,10 @@
 """Is all well? One judgement for the header, `status`, the LCD and the lamp."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sciabc_tui.cluster.job import JobState
+from sciabc_tui.cluster.narrator import TOGETHER, WITHIN
 from sciabc_tui.cluster.node import Instant, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.state import LampState, State
 
@@ -25,6 +27,8 @@ class Alarm:
 
     subject: str
     since: Instant | None = None
+    hint: str = ""
+    """What it may come from, where that can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,27 @@ def _hot(head: Node | None) -> bool:
 
 
 def _node_alarms(nodes: list[Node]) -> tuple[Alarm, ...]:
-    gone = [Alarm(f"{node.name} down", node.since) for node in nodes if node.liveness is Liveness.DEAD]
+    gone = sorted((node for node in nodes if node.liveness is Liveness.DEAD), key=lambda node: -node.since)
     changed = [Alarm(f"{node.name} key changed") for node in nodes if node.trust is Trust.CHANGED]
-    return (*sorted(gone, key=lambda alarm: alarm.since or 0.0, reverse=True), *changed)
+    twice = [Alarm(f"{node.name} is there twice") for node in nodes if node.twin]
+    return (*(alarm for group in _together(gone) for alarm in _of_loss(group)), *changed, *twice)
+
+
+def _together(nodes: Sequence[Node]) -> list[list[Node]]:
+    """Group nodes that were lost within seconds of each other; given, and returned, newest first."""
+    groups: list[list[Node]] = []
+    for node in nodes:
+        if groups and groups[-1][-1].since - node.since <= WITHIN:
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+    return groups
+
+
+def _of_loss(group: list[Node]) -> list[Alarm]:
+    if len(group) >= TOGETHER:
+        return [Alarm(f"{len(group)} nodes down", group[-1].since, "lost together: switch or power?")]
+    return [Alarm(f"{node.name} down", node.since) for node in group]
 
 
 def _uplink_alarms(state: State) -> tuple[Alarm, ...]:

@@ -4,6 +4,7 @@ Plain text for every front end; none of it is markup, and names in it were valid
 """
 
 from sciabc_tui.cluster import events as ev
+from sciabc_tui.cluster import trust_events as tr
 from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.cluster.node import Instant, Liveness, Node, NodeId, Origin, Readiness, Trust
 from sciabc_tui.cluster.nodeset import fold
@@ -59,14 +60,22 @@ def evidence(node: Node, now: Instant) -> str:
         return _evidence_of_absence(node, now)
     if node.trust is Trust.UNKNOWN:
         return f"key {node.host_key.fingerprint}" if node.host_key else _contact_evidence(node, now)
-    if node.drained is not None:
-        return (
-            f'"{node.drained.reason}" by {node.drained.by}'
-            if node.drained.reason
-            else f"by {node.drained.by}"
-        )
     if node.readiness is not Readiness.READY:
         return node.readiness_reason or _contact_evidence(node, now)
+    return _hindrance(node) or _sign_of_life(node, now)
+
+
+def _hindrance(node: Node) -> str:
+    """Say why a ready node takes no jobs; nothing if it does. What hinders most comes first, as on its row."""
+    if node.twin:
+        return f"same host key also at {node.twin}; {TWIN_MENDED_BY}"
+    if node.drained is not None:
+        reason = f'"{node.drained.reason}" ' if node.drained.reason else ""
+        return f"{reason}by {node.drained.by}"
+    return f"came and went {len(node.returns)} times; jobs again when it stays" if node.damped else ""
+
+
+def _sign_of_life(node: Node, now: Instant) -> str:
     if node.origin is Origin.LOCAL:
         return "local"
     heard = f"{node.heard_how} {span(now - node.heard_at)}"
@@ -161,21 +170,21 @@ def _describe_liveness(event: Event, names: Names) -> Line | None:
 
 def _describe_trust(event: Event, names: Names) -> Line | None:
     match event:
-        case ev.HostKeyOffered(node, key):
+        case tr.HostKeyOffered(node, key):
             return (
                 Severity.INFO,
                 f"{names[node]} offers host key {key.fingerprint}: approve it if it is yours",
             )
-        case ev.HostKeyChanged(node, key):
+        case tr.HostKeyChanged(node, key):
             return Severity.ERROR, (
                 f"{names[node]}: host key changed, is {key.fingerprint}. "
                 f"If you re-flashed it: sciabc-tui nodes forget {names[node]}"
             )
-        case ev.HostKeyConfirmed(node):
+        case tr.HostKeyConfirmed(node):
             return Severity.INFO, f"{names[node]} shows its approved host key again"
-        case ev.NodeApproved(node, by):
+        case tr.NodeApproved(node, by):
             return Severity.INFO, f"{names[node]} approved by {by}"
-        case ev.NodeForgotten(node, by):
+        case tr.NodeForgotten(node, by):
             return Severity.INFO, f"{names[node]} forgotten by {by}"
         case _:
             return _describe_identity(event, names)
@@ -183,11 +192,11 @@ def _describe_trust(event: Event, names: Names) -> Line | None:
 
 def _describe_identity(event: Event, names: Names) -> Line | None:
     match event:
-        case ev.TwinDiscovered(node, address) if address:
+        case tr.TwinDiscovered(node, address) if address:
             return Severity.ERROR, f"{names[node]} is there twice, also at {address}: {TWIN_MENDED_BY}"
-        case ev.TwinDiscovered(node):
+        case tr.TwinDiscovered(node):
             return Severity.INFO, f"{names[node]} is there only once again"
-        case ev.NamesakeFound(node, other) if other:
+        case tr.NamesakeFound(node, other) if other:
             return Severity.WARN, f"{names[node]} calls itself as {other} does: {NAMESAKE_MENDED_BY}"
         case ev.NodeRebooted(node):
             return Severity.WARN, f"{names[node]} rebooted"
@@ -199,12 +208,12 @@ def _describe_service(event: Event, names: Names) -> Line | None:
     match event:
         case ev.NodeReadied(node):
             return Severity.INFO, f"{names[node]} ready"
-        case ev.NodeRefusedLogin(node, reason):
+        case tr.NodeRefusedLogin(node, reason):
             return Severity.WARN, f"{names[node]}: {reason}"
-        case ev.NodeDrained(node, drain):
+        case tr.NodeDrained(node, drain):
             why = f': "{drain.reason}"' if drain.reason else ""
             return Severity.INFO, f"{names[node]} drained by {drain.by}{why}"
-        case ev.NodeResumed(node, by):
+        case tr.NodeResumed(node, by):
             return Severity.INFO, f"{names[node]} resumed by {by}"
         case _:
             return None

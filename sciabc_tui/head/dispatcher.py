@@ -17,8 +17,8 @@ from jobs.states import JobState as StoredState
 from jobs.store import JobRecord, JobStore
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.membership import HEAD
 from sciabc_tui.cluster.node import NodeId, Trust
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import Placed, next_pending, place
 from sciabc_tui.cluster.state import (
     JOBS_LENGTH,

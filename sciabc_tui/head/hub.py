@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sciabc_tui.cluster import membership
+from sciabc_tui.cluster.narrator import Narrator
 from sciabc_tui.cluster.observations import NodeCommand, Observation
 from sciabc_tui.cluster.state import Draft, Event, Severity, State, logged
-from sciabc_tui.cluster.wording import Names, describe
+from sciabc_tui.cluster.wording import Line, Names
 from sciabc_tui.head.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class StateHub:
     def __init__(self, clock: Clock, state: State | None = None) -> None:
         self._clock = clock
         self._state = state or State()
+        self._narrator = Narrator()
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -36,9 +38,11 @@ class StateHub:
     def observe(self, observations: Sequence[Observation]) -> None:
         """Let membership decide what a batch of observations means, and publish that."""
         before = self._state
-        after, events = membership.advance(before, observations, self._clock.monotonic())
-        if events:
-            self._settle(before, after, events)
+        now = self._clock.monotonic()
+        after, events = membership.advance(before, observations, now)
+        closing = self._narrator.due(now)
+        if events or closing:
+            self._settle(before, after, events, closing)
 
     def obey(self, command: NodeCommand) -> None:
         """Do what an operator asked.
@@ -68,12 +72,14 @@ class StateHub:
             await self._news.wait()
         return self._state
 
-    def _settle(self, before: State, after: State, events: Sequence[Event]) -> None:
+    def _settle(
+        self, before: State, after: State, events: Sequence[Event], closing: Sequence[Line] = ()
+    ) -> None:
         names = Names(
             {node.id: node.name for node in before.nodes.values()},
             {node.id: node.name for node in after.nodes.values()},
         )
-        lines = [line for event in events if (line := describe(event, names)) is not None]
+        lines = [*closing, *self._narrator.tell(events, names, self._clock.monotonic())]
         for severity, text in lines:
             log.log(LEVELS[severity], "%s", text)
         wall = self._clock.wall()

@@ -9,8 +9,8 @@ from functools import cached_property
 from hw.hd44780 import Size
 from sciabc_tui.cluster.health import STALE_AFTER, Alarm, Health, assess
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.membership import HEAD
 from sciabc_tui.cluster.node import Instant, Liveness, Node, Reading
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import LampState, State
 from sciabc_tui.panel.ports import LocalTime
 

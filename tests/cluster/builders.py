@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sciabc_tui.cluster import membership
+from sciabc_tui.cluster import membership, roster
 from sciabc_tui.cluster.node import Facts, HostKey, NodeId, Origin, Reading
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
@@ -29,7 +29,7 @@ def sighted(name: str, address: str = "10.77.0.11") -> Sighted:
 
 def id_of(name: str) -> NodeId:
     """Give the id of the node that `sighted(name)` makes."""
-    return membership.node_id(f"mdns:{name}")
+    return roster.node_id(f"mdns:{name}")
 
 
 def reading(node: NodeId, at: float, cpu: float = 10.0) -> ReadingTaken:

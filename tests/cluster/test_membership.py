@@ -2,14 +2,18 @@
 
 import pytest
 
-from sciabc_tui.cluster.membership import HEAD, UNAPPROVED_LIMIT, advance, obey
-from sciabc_tui.cluster.node import Liveness, Origin, Readiness, RowWord, Trust, row_word
+from sciabc_tui.cluster.events import NodeRebooted
+from sciabc_tui.cluster.joining import UNAPPROVED_LIMIT
+from sciabc_tui.cluster.membership import advance, obey
+from sciabc_tui.cluster.node import Facts, Liveness, Origin, Readiness, RowWord, Trust, row_word
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     DrainNode,
+    FactsRead,
     ForgetNode,
     Goodbye,
     HeadSighted,
+    Heard,
     HostKeyRead,
     LoginRefused,
     Observation,
@@ -20,7 +24,9 @@ from sciabc_tui.cluster.observations import (
     StreamClosed,
     StreamOpened,
     Ticked,
+    TwinSeen,
 )
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import SightingRefused, State
 from sciabc_tui.cluster.wording import evidence
 from sciabc_tui.errors import CommandRefused
@@ -256,3 +262,59 @@ def test_readiness_is_unprovisioned_until_the_first_reading() -> None:
     state = run(State(), [sighted("node01")], 0.0)
     assert state.nodes[ONE].readiness is Readiness.UNPROVISIONED
     assert state.nodes[ONE].slots == 0
+
+
+def test_a_board_that_comes_and_goes_takes_no_jobs_until_it_stays() -> None:
+    """Flapping is damped: three returns in two minutes, then half a minute of calm."""
+    state = ready(State(), "node01", 0.0)
+    for number in range(3):
+        at = 10.0 * (number + 1)
+        state = run(state, [StreamClosed(ONE, "reset")], at)
+        state = run(state, [StreamOpened(ONE), reading(ONE, at + 1.0)], at + 1.0)
+    assert state.nodes[ONE].damped
+    assert not state.nodes[ONE].schedulable
+    assert word(state) is RowWord.SUSPECT
+    assert "came and went 3 times" in evidence(state.nodes[ONE], 32.0)
+    for second in range(32, 62):
+        state = run(state, [reading(ONE, float(second)), Ticked()], float(second))
+    assert state.nodes[ONE].schedulable
+
+
+def test_a_reboot_is_told_apart_from_a_pulled_cable() -> None:
+    """Another boot id says that the kernel started anew: what ran there is gone."""
+    state = run(ready(State(), "node01", 0.0), [FactsRead(ONE, Facts(cores=4, boot_id="a"))], 1.0)
+    state, events = advance(state, [FactsRead(ONE, Facts(cores=4, boot_id="a", mpi="Open MPI 5"))], 2.0)
+    assert not any(isinstance(event, NodeRebooted) for event in events)
+    state, events = advance(state, [FactsRead(ONE, Facts(cores=4, boot_id="b"))], 3.0)
+    assert any(isinstance(event, NodeRebooted) for event in events)
+    assert state.nodes[ONE].trend == ()
+
+
+def test_a_cloned_card_is_shown_and_takes_no_jobs() -> None:
+    """Two boards with one host key: nobody knows which one would get the job."""
+    state = run(ready(State(), "node01", 0.0), [TwinSeen(ONE, "10.77.0.99")], 1.0)
+    assert word(state) is RowWord.REFUSED
+    assert not state.nodes[ONE].schedulable
+    assert "same host key also at 10.77.0.99" in evidence(state.nodes[ONE], 1.0)
+    assert "ssh-keygen -A" in evidence(state.nodes[ONE], 1.0)
+    state = run(state, [TwinSeen(ONE, "")], 2.0)
+    assert state.nodes[ONE].schedulable
+
+
+def test_namesakes_are_told_apart_and_named() -> None:
+    """Two boards with one host name work, but their rows say so."""
+    state = ready(ready(State(), "node01", 0.0), "node02", 0.0, address="10.77.0.12")
+    facts = Facts(cores=4, host_name="raspberrypi")
+    state = run(state, [FactsRead(ONE, facts), FactsRead(TWO, facts)], 1.0)
+    assert state.nodes[TWO].namesake == "node01"
+    assert evidence(state.nodes[TWO], 1.0).endswith("; calls itself as node01 does")
+
+
+def test_being_spoken_of_wakes_only_who_is_not_there() -> None:
+    """An announcement without news is worth a new try for a dead node, and nothing for a live one."""
+    state = ready(State(), "node01", 0.0)
+    assert advance(state, [Heard("mdns:node01")], 1.0)[1] == ()
+    state = run(run(state, [Ticked()], 3.1), [Ticked()], 5.1)
+    state = run(state, [Heard("mdns:node01")], 6.0)
+    assert state.nodes[ONE].announced_at == 6.0
+    assert word(state) is RowWord.DOWN

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sciabc_tui.cluster.membership import HEAD, advance, node_id, obey, step
+from sciabc_tui.cluster.membership import advance, obey, step
 from sciabc_tui.cluster.node import (
     Drain,
     Facts,
@@ -42,6 +42,7 @@ from sciabc_tui.cluster.observations import (
     StreamOpened,
     Ticked,
 )
+from sciabc_tui.cluster.roster import HEAD, node_id
 from sciabc_tui.cluster.schedule import capacity
 from sciabc_tui.cluster.state import LOG_LENGTH, LogEntry, Severity, State, apply, logged
 from sciabc_tui.cluster.wording import evidence

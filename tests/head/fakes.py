@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from jobs.errors import JobsError, LauncherRefused
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.membership import HEAD
 from sciabc_tui.cluster.node import Reading
 from sciabc_tui.cluster.observations import HeadSighted, Observation, ReadingTaken
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ports import Attempt, Ending

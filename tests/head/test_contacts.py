@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from sciabc_tui.cluster import membership
+from sciabc_tui.cluster import roster
 from sciabc_tui.cluster.events import NodeLost, NodeSuspected
 from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.observations import (
@@ -38,7 +38,7 @@ from tests.head.fakes import FakeClock, until
 from tests.head.servers import LOOPBACK, Sshd, alive, free_port, impostor, running_sshd, wait_for
 from tests.lab.keys import new_key
 
-NODE = membership.node_id("static:node01")
+NODE = roster.node_id("static:node01")
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from jobs.logstore import parse_line
 from jobs.spec import JobSpec
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.membership import HEAD
 from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin, Readiness, RowWord, Trust, row_word
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, Ticked
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import total_slots
 from sciabc_tui.cluster.state import JobStarted, NodeAppeared
 from sciabc_tui.errors import CommandRefused

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from sciabc_tui.cluster.membership import HEAD
 from sciabc_tui.cluster.node import Liveness, Node
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head import local
 from sciabc_tui.head.clock import SystemClock

@@ -7,7 +7,7 @@ import pytest
 
 from hw.hd44780 import SIZE_16X2, SIZE_20X4, Size
 from sciabc_tui.cluster.job import JobState
-from sciabc_tui.cluster.membership import HEAD
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, Listening, State, Uplink
 from sciabc_tui.panel.present import last_words, present
 from tests.panel.scenes import NOW, board, cluster, dead, ended, running, with_job, with_node

@@ -1,0 +1,38 @@
+"""What silence means: who is suspect, who is dead, and who has settled again."""
+
+from sciabc_tui.cluster import events as ev
+from sciabc_tui.cluster.node import DEAD_AFTER, SUSPECT_AFTER, Instant, Liveness, Node, Origin, Readiness
+from sciabc_tui.cluster.roster import Events, Roster
+
+ANSWER_HOLDS = 2.5
+"""Seconds for which the answer to a probe keeps a silent node from being declared dead."""
+
+SETTLED_AFTER = 30.0
+"""Seconds of life without a gap after which a damped node takes jobs again."""
+
+
+def on_tick(roster: Roster, now: Instant) -> Events:
+    """Decide who was silent for too long by now."""
+    return tuple(
+        event
+        for node in roster.nodes.values()
+        if node.present and node.origin is not Origin.LOCAL
+        for event in _overdue(node, now)
+    )
+
+
+def _overdue(node: Node, now: Instant) -> Events:
+    silent = now - node.heard_at
+    if node.liveness is Liveness.ALIVE:
+        if silent <= SUSPECT_AFTER * node.period:
+            settled = node.damped and now - node.since > SETTLED_AFTER
+            return (ev.NodeSettled(node.id),) if settled else ()
+        return (ev.NodeSuspected(node.id, now, f"missed {SUSPECT_AFTER} {_due(node)}"),)
+    answers = node.answered_at is not None and now - node.answered_at <= ANSWER_HOLDS
+    if silent <= DEAD_AFTER * node.period or answers:
+        return ()
+    return (ev.NodeLost(node.id, now, node.probe),)
+
+
+def _due(node: Node) -> str:
+    return "readings" if node.readiness is Readiness.READY else "contacts"

@@ -25,7 +25,7 @@ def _overdue(node: Node, now: Instant) -> Events:
     silent = now - node.heard_at
     if node.liveness is Liveness.ALIVE:
         if silent <= SUSPECT_AFTER * node.period:
-            settled = node.damped and now - node.since > SETTLED_AFTER
+            settled = node.damped and now - node.since >= SETTLED_AFTER
             return (ev.NodeSettled(node.id),) if settled else ()
         return (ev.NodeSuspected(node.id, now, f"missed {SUSPECT_AFTER} {_due(node)}"),)
     answers = node.answered_at is not None and now - node.answered_at <= ANSWER_HOLDS

@@ -66,7 +66,7 @@ def evidence(node: Node, now: Instant) -> str:
 
 
 def _hindrance(node: Node) -> str:
-    """Say why a ready node takes no jobs; nothing if it does. What hinders most comes first, as on its row."""
+    """Say why a ready node takes no jobs; what hinders most comes first, as on its row."""
     if node.twin:
         return f"same host key also at {node.twin}; {TWIN_MENDED_BY}"
     if node.drained is not None:

@@ -22,11 +22,9 @@ def cluster(size: int) -> State:
 
 def dead(state: State, *losses: tuple[str, float]) -> State:
     """Let nodes be dead since some instant."""
-    changed = {
-        id_of(name): replace(state.nodes[id_of(name)], liveness=Liveness.DEAD, since=since)
-        for name, since in losses
-    }
-    nodes: dict[NodeId, object] = {**state.nodes, **changed}
+    nodes = dict(state.nodes)
+    for name, since in losses:
+        nodes[id_of(name)] = replace(nodes[id_of(name)], liveness=Liveness.DEAD, since=since)
     return replace(state, nodes=nodes)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sciabc_tui.cluster.node import (
-    TREND_LENGTH,
     Facts,
     Instant,
     Liveness,
@@ -16,6 +15,7 @@ from sciabc_tui.cluster.node import (
     NodeId,
     Readiness,
     Reading,
+    with_reading,
 )
 from sciabc_tui.cluster.observations import Sighted
 
@@ -234,9 +234,7 @@ class ReadingAccepted:
 
     def on(self, node: Node, /) -> Node:
         """Show it, and add it to the trend."""
-        cpu = self.reading.cpu_percent
-        trend = node.trend if cpu is None else (*node.trend, round(cpu))[-TREND_LENGTH:]
-        return replace(node, reading=self.reading, trend=trend, heard_at=self.reading.at, heard_how="reading")
+        return with_reading(node, self.reading)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ The words are those of the field: liveness from memberlist, drained from Slurm, 
 Open MPI. A state is never shown without why: `sciabc_tui.cluster.wording.evidence` reads it off the node.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import NewType, TypeAlias
+from operator import attrgetter
+from typing import Any, NewType, TypeAlias
 
 NodeId = NewType("NodeId", str)
 
@@ -250,6 +251,21 @@ class Node:
     def period(self) -> float:
         """Seconds between two signs of life that are due."""
         return self.beat if self.readiness is Readiness.READY else CONTACT_PERIOD
+
+
+_NAMES = tuple(field.name for field in fields(Node))
+_VALUES = attrgetter(*_NAMES)
+_HOT = tuple(_NAMES.index(name) for name in ("reading", "trend", "heard_at", "heard_how"))
+
+
+def with_reading(node: Node, reading: Reading) -> Node:
+    """Give the node after a reading; `dataclasses.replace`, at a third of its cost, for the one hot path."""
+    cpu = reading.cpu_percent
+    trend = node.trend if cpu is None else (*node.trend, round(cpu))[-TREND_LENGTH:]
+    values: list[Any] = list(_VALUES(node))
+    for index, value in zip(_HOT, (reading, trend, reading.at, "reading"), strict=True):
+        values[index] = value
+    return Node(*values)
 
 
 def row_word(node: Node, *, busy: bool) -> RowWord:

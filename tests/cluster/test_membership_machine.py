@@ -29,6 +29,7 @@ from sciabc_tui.cluster.observations import (
     ForgetNode,
     Goodbye,
     HeadSighted,
+    Heard,
     HostKeyRead,
     LoginRefused,
     NodeCommand,
@@ -41,6 +42,7 @@ from sciabc_tui.cluster.observations import (
     StreamClosed,
     StreamOpened,
     Ticked,
+    TwinSeen,
 )
 from sciabc_tui.cluster.roster import HEAD, node_id
 from sciabc_tui.cluster.schedule import capacity
@@ -66,6 +68,12 @@ def announced(name: str, address: str, slots: int | None) -> Sighted:
 
 
 sightings = st.builds(announced, st.sampled_from(NAMES), addresses, st.sampled_from([None, 0, 4]))
+facts = st.builds(
+    Facts,
+    cores=st.integers(1, 8),
+    host_name=st.sampled_from(["", "raspberrypi", "node01"]),
+    boot_id=st.sampled_from(["", "a", "b"]),
+)
 observations: st.SearchStrategy[Observation] = st.one_of(
     sightings,
     st.builds(Goodbye, st.sampled_from([f"mdns:{name}" for name in NAMES])),
@@ -75,7 +83,9 @@ observations: st.SearchStrategy[Observation] = st.one_of(
     st.builds(StreamOpened, nodes),
     st.builds(StreamClosed, nodes, st.just("reset")),
     st.builds(LoginRefused, nodes, st.just("ssh-copy-id")),
-    st.builds(FactsRead, nodes, st.builds(Facts, cores=st.integers(1, 8))),
+    st.builds(FactsRead, nodes, facts),
+    st.builds(Heard, st.sampled_from([f"mdns:{name}" for name in NAMES])),
+    st.builds(TwinSeen, nodes, st.sampled_from(["", *ADDRESSES])),
     st.builds(Probed, nodes, answered=st.booleans(), how=st.just("ssh port")),
     st.builds(Ticked, st.sampled_from([0.0, 0.0, 3.0])),
 )

@@ -19,8 +19,10 @@ import msgspec
 
 from sciabc_tui.api.messages import (
     VERSION,
+    AddNode,
     ApproveKey,
     Drain,
+    Events,
     Jobs,
     LogChunk,
     Refusal,
@@ -32,7 +34,7 @@ from sciabc_tui.api.messages import (
 from sciabc_tui.api.peers import check_owner, kept_out, peer_uid
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import NodeId
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, State
 from sciabc_tui.errors import (
     AlreadyRunning,
     CommandRefused,
@@ -51,6 +53,9 @@ SILENT_FOR = 15.0
 
 LARGEST_REQUEST = 64 * 1024
 """Bytes that the server takes in one request."""
+
+MOST_EVENTS = 20_000
+"""Events that the server gives at once; more than it keeps."""
 
 _KINDS: dict[str, type[SciabcError]] = {
     error.__name__: error
@@ -157,6 +162,33 @@ class Client:
             if rest:
                 yield rest
 
+    def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+        """Give the newest `limit` events with a number above `since` (0 for all), the oldest first."""
+        return _decoded(self._get(f"/{VERSION}/events?since={since}&limit={limit}"), Events).events
+
+    def follow_events(self, since: int) -> Generator[LogEntry, None, None]:
+        """Give the events with a number above `since`, and each new one as it happens.
+
+        Raises:
+            ServiceUnavailable: The service went away, or nothing came for `SILENT_FOR` seconds.
+        """
+        path = f"/{VERSION}/events?follow=1&since={since}&limit={MOST_EVENTS}"
+        with closing(self._connect(SILENT_FOR)) as connection:
+            with _mapped():
+                response = _ask(connection, "GET", path)
+            while line := _read_line(response):
+                if line.strip():
+                    yield _decoded(line, LogEntry)
+        raise _gone()
+
+    def add_node(self, host: str, /) -> None:
+        """Take in a node that can't announce itself: `[USER@]HOST[:PORT]`.
+
+        Raises:
+            CommandRefused: It is no such thing, or is there already.
+        """
+        self._post(f"/{VERSION}/nodes", AddNode(host))
+
     def approve(self, node: NodeId, fingerprint: str, /) -> None:
         """Trust the node's host key."""
         self._post(_node_path(node, "approve"), ApproveKey(fingerprint))
@@ -236,6 +268,11 @@ def _read_piece(response: http.client.HTTPResponse) -> bytes:
         return response.read1(_PIECE)
 
 
+def _read_line(response: http.client.HTTPResponse) -> bytes:
+    with _mapped():
+        return response.readline()
+
+
 def _ask(
     connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b""
 ) -> http.client.HTTPResponse:
@@ -260,7 +297,7 @@ def _mapped() -> Generator[None, None, None]:
     except TimeoutError as error:
         raise _silent() from error
     except (http.client.HTTPException, OSError) as error:
-        raise ServiceUnavailable("The head service went away. Next: sciabc-tui status") from error
+        raise _gone() from error
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:
@@ -279,6 +316,10 @@ def _decoded_state(line: bytes) -> State:
 
 def _other_version() -> ServiceFailed:
     return ServiceFailed("The head service speaks another version. Next: stop it, then sciabc-tui head")
+
+
+def _gone() -> ServiceUnavailable:
+    return ServiceUnavailable("The head service went away. Next: sciabc-tui status")
 
 
 def _silent() -> ServiceUnavailable:

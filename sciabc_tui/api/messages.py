@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, State
 
 VERSION = "v1"
 """The first part of every path; it changes when a client of before would break."""
@@ -47,6 +47,18 @@ class Drain(Struct, frozen=True, forbid_unknown_fields=True):
     """No new jobs on the node."""
 
     reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class AddNode(Struct, frozen=True, forbid_unknown_fields=True):
+    """Take in a node that can't announce itself: `[USER@]HOST[:PORT]`."""
+
+    host: Annotated[str, Meta(max_length=300)]
+
+
+class Events(Struct, frozen=True):
+    """Events, oldest first."""
+
+    events: tuple[LogEntry, ...]
 
 
 class Jobs(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Protocol
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.observations import NodeCommand
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, State
 
 
 class Backend(Protocol):
@@ -22,6 +22,14 @@ class Backend(Protocol):
 
     def obey(self, command: NodeCommand) -> None:
         """Do what an operator asked, or raise `CommandRefused`."""
+        ...
+
+    async def add_node(self, host: str, *, by: str) -> None:
+        """Take in a node that can't announce itself, or raise `CommandRefused`."""
+        ...
+
+    async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+        """Give the newest events with a number above `since`, the oldest first."""
         ...
 
     async def submit(self, request: SubmitJob, *, by: str) -> Job:

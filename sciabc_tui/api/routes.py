@@ -12,8 +12,10 @@ from aiohttp import web
 
 from sciabc_tui.api.messages import (
     VERSION,
+    AddNode,
     ApproveKey,
     Drain,
+    Events,
     Jobs,
     LogChunk,
     SubmitJob,
@@ -45,6 +47,9 @@ LARGEST_PIECE = 1024 * 1024
 
 MOST_JOBS = 10_000
 
+MOST_EVENTS = 20_000
+"""More than the event log keeps."""
+
 _SEND_BUFFER = 32 * 1024
 """Bytes that the kernel keeps for a watcher: few, so that a slow one is not fed with old states."""
 
@@ -66,7 +71,9 @@ class Routes:
         return [
             web.get(f"{root}/state", self._state),
             web.get(f"{root}/watch", self._watch),
+            web.get(f"{root}/events", self._events),
             web.get(f"{root}/nodes", self._nodes),
+            web.post(f"{root}/nodes", self._add_node),
             web.post(f"{node}/approve", self._approve),
             web.post(f"{node}/forget", self._forget),
             web.post(f"{node}/drain", self._drain),
@@ -110,6 +117,43 @@ class Routes:
 
     async def _nodes(self, _: web.Request) -> web.Response:
         return _json(msgspec.json.encode({"nodes": list(self._backend.state.nodes.values())}))
+
+    async def _add_node(self, request: web.Request) -> web.Response:
+        asked = await _body(request, AddNode)
+        await self._backend.add_node(asked.host, by=_caller(request))
+        return web.Response(status=204)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        since = _number(request, "since", 0, least=0, most=2**53)
+        limit = _number(request, "limit", 100, least=1, most=MOST_EVENTS)
+        if _number(request, "follow", 0, least=0, most=1):
+            return await self._follow_events(request, since, limit)
+        return _json(msgspec.json.encode(Events(await self._backend.events(since, limit))))
+
+    async def _follow_events(self, request: web.Request, since: int, limit: int) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        async with self._stream(request, response):
+            entries = await self._backend.events(since, limit)
+            while (transport := request.transport) is not None and not transport.is_closing():
+                # a reader that stalls is waited for here: nothing is kept for it
+                await response.write(
+                    b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries) or b"\n"
+                )
+                since = entries[-1].seq if entries else since
+                try:
+                    async with asyncio.timeout(KEEP_ALIVE):
+                        await self._log_beyond(since)
+                except TimeoutError:
+                    entries = ()
+                else:
+                    entries = await self._backend.events(since, MOST_EVENTS)
+        return response
+
+    async def _log_beyond(self, since: int) -> None:
+        """Wait until there is an event after this one."""
+        state = self._backend.state
+        while not state.log or state.log[-1].seq <= since:
+            state = await self._backend.changed(state.revision)
 
     async def _approve(self, request: web.Request) -> web.Response:
         asked = await _body(request, ApproveKey)

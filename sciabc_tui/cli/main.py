@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sciabc_tui.cli import jobs, nodes, run, service, settings, status
+from sciabc_tui.cli import events, jobs, nodes, run, service, settings, status
 from sciabc_tui.cli.failures import EXIT_CODES, Commands
 from sciabc_tui.cli.output import examples, say, survive_any_locale
 from sciabc_tui.cli.session import Session
@@ -64,6 +64,14 @@ def alone(
 app.command(epilog=examples("sciabc-tui head", "sciabc-tui head --demo"))(service.head)
 app.command(epilog=examples("sciabc-tui status", "sciabc-tui status --json | jq .external_ip"))(status.status)
 app.add_typer(nodes.app, name="nodes")
+app.command(
+    epilog=examples(
+        "sciabc-tui events",
+        "sciabc-tui events -f --severity warn",
+        "sciabc-tui events --since 10m",
+        "sciabc-tui events --since 14:05 --json | jq -r .text",
+    )
+)(events.events)
 app.command(epilog=f"{run.EXAMPLES}\n\n{EXIT_CODES}", context_settings={"ignore_unknown_options": True})(
     run.run
 )

@@ -13,10 +13,10 @@ from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.output import ask, emit, examples, hint, say, table
 from sciabc_tui.cli.session import session
 from sciabc_tui.cli.status import AsJson
-from sciabc_tui.cluster.node import Node, NodeId, Trust, row_word
+from sciabc_tui.cluster.node import Liveness, Node, NodeId, Trust, row_word
 from sciabc_tui.cluster.schedule import capacity, used_slots
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import evidence
+from sciabc_tui.cluster.wording import evidence, span
 from sciabc_tui.errors import CommandRefused, NotFound
 
 NodeName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=node_names)]
@@ -24,10 +24,11 @@ NodeName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=node_nam
 app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
-    help="Show the nodes; approve, forget, drain or resume one.",
+    help="Show the nodes; approve, forget, add, remove, drain or resume one.",
     epilog=examples(
         "sciabc-tui nodes",
         "sciabc-tui nodes approve node05",
+        "sciabc-tui nodes add 10.77.0.12",
         'sciabc-tui nodes drain node06 "fan broken"',
         "sciabc-tui nodes --json | jq '.nodes[] | select(.schedulable).name'",
     ),
@@ -87,9 +88,10 @@ def approve(
     if (name is None) != every:
         raise typer.BadParameter("name one node, or --all")
     with connected(session(context), start=False) as client:
-        chosen = _to_approve(client.state(), name)
-        for node, fingerprint in chosen:
-            hint(f"{node.name}  {node.address}  {fingerprint}")
+        state = client.state()
+        chosen = _to_approve(state, name)
+        for line in _key_lines(state, chosen):
+            hint(line)
         if not yes and not _sure(len(chosen)):
             raise CommandRefused("Nothing was approved. Next: compare the fingerprints, then approve again")
         for node, fingerprint in chosen:
@@ -99,10 +101,60 @@ def approve(
 
 @app.command(epilog=examples("sciabc-tui nodes forget node05"))
 def forget(context: typer.Context, name: NodeName) -> None:
-    """Forget a node and its host key; if it is still there, it comes back as new."""
+    """Forget a node and its host key; if it announces itself still, it comes back as new."""
     with connected(session(context), start=False) as client:
-        client.forget(_find(client, name).id)
-    say(f"{name} forgotten")
+        for line in _forget(client, _find(client, name)):
+            say(line)
+
+
+@app.command(
+    epilog=examples("sciabc-tui nodes add 10.77.0.12", "sciabc-tui nodes add pi@node12.example:2222")
+)
+def add(context: typer.Context, host: Annotated[str, typer.Argument(metavar="[USER@]HOST[:PORT]")]) -> None:
+    """Add a node that can't announce itself, where multicast is blocked; it is kept across restarts."""
+    with connected(session(context), start=False) as client:
+        client.add_node(host)
+    say(f"{host} added. Next: sciabc-tui nodes, then approve its host key")
+
+
+@app.command(epilog=examples("sciabc-tui nodes remove 10.77.0.12"))
+def remove(context: typer.Context, name: NodeName) -> None:
+    """Remove a node that was added, by its name, its host or its address; its host key is forgotten too."""
+    with connected(session(context), start=False) as client:
+        state = client.state()
+        found = _added(state, name)
+        if not any(
+            handle.startswith("static:") for handle, owner in state.owners.items() if owner == found.id
+        ):
+            raise CommandRefused(f"{name} was not added by hand. Next: sciabc-tui nodes forget {found.name}")
+        for line in _forget(client, found):
+            say(line)
+
+
+def _added(state: State, name: str) -> Node:
+    """Find a node by its name or id, as it was added, or by an address of its own alone."""
+    host = name.rpartition("@")[2].lower()
+    owner = state.owners.get(f"static:{host}")
+    nodes = state.nodes.values()
+    found = [node for node in nodes if name in {node.name, node.id} or node.id == owner]
+    found = found or [node for node in nodes if host in node.addresses]
+    if len(found) != 1:
+        raise NotFound(f"There is no node {name}. Next: sciabc-tui nodes")
+    return found[0]
+
+
+def _forget(client: Client, node: Node) -> list[str]:
+    """Forget a node; give what went with it, and what is left of it."""
+    client.forget(node.id)
+    went = f"{node.name} forgotten"
+    if node.trust is not Trust.UNKNOWN and node.host_key:
+        went += f": its host key {node.host_key.fingerprint} is trusted no longer"
+    if node.drained is not None:
+        went += ", it is drained no longer"
+    lines = [went]
+    if node.id in client.state().nodes:
+        lines.append(f"It is still there, as a new node. Next: sciabc-tui nodes approve {node.name}")
+    return lines
 
 
 @app.command(epilog=examples('sciabc-tui nodes drain node06 "fan broken"'))
@@ -151,6 +203,23 @@ def _to_approve(state: State, name: str | None) -> Sequence[tuple[Node, str]]:
     if found.host_key is None:
         raise CommandRefused(f"{name} showed no host key yet. Next: see why with sciabc-tui nodes")
     return [(found, found.host_key.fingerprint)]
+
+
+def _key_lines(state: State, chosen: Sequence[tuple[Node, str]]) -> list[str]:
+    """List what is to be approved: name, address, fingerprint and since when; and what can't be."""
+    named = max(len(node.name) for node, _ in chosen)
+    placed = max(len(node.address) for node, _ in chosen)
+    lines = [
+        f"{node.name:<{named}}  {node.address:<{placed}}  {fingerprint}  {_since(state, node)}"
+        for node, fingerprint in chosen
+    ]
+    changed = [node for node in sorted(state.nodes.values(), key=_order) if node.trust is Trust.CHANGED]
+    return lines + [f"{node.name}: {evidence(node, state.at)}" for node in changed]
+
+
+def _since(state: State, node: Node) -> str:
+    word = "there for" if node.liveness is Liveness.ALIVE else f"{node.liveness.value} for"
+    return f"{word} {span(state.at - node.since)}"
 
 
 def _sure(count: int) -> bool:

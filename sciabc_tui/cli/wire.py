@@ -20,13 +20,16 @@ from sciabc_tui.cli.worlds import Reality, Simulation, World, panel
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, HeadDescribed, State
 from sciabc_tui.config import Loaded, Settings
+from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.eventlog import EventLog
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.lock import single_instance
 from sciabc_tui.head.nodes_txt import NodesTxt
 from sciabc_tui.head.ports import Clock, Runs
 from sciabc_tui.head.service import HeadService, Part, Ticker, run_parts, until_nobody_needs_it
+from sciabc_tui.head.statics import parse_nodes
 from sciabc_tui.head.trust import TrustStore
 
 log = logging.getLogger(__name__)
@@ -88,7 +91,6 @@ class Herald:
 
 async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger: bool, demo: bool) -> None:
     clock = SystemClock()
-    hub = StateHub(clock)
     nodes_txt = state_dir / "nodes.txt" if demo else settings.paths.hostfile
     with (
         # first in, last out: the disk's thread may still be reading it when the service stops
@@ -96,6 +98,10 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         ThreadPoolExecutor(1, thread_name_prefix="disk") as disk,
         ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
     ):
+        events = EventLog(state_dir, disk)
+        hub = StateHub(clock, State(log=events.load()))
+        added = AddedNodes(state_dir, disk, parse_nodes(settings.cluster.nodes))
+        added.load()
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
         world: World = (
@@ -115,11 +121,13 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
             Part("the clock", Ticker(clock)),
             Part("the queue", dispatcher),
             Part("the trust store", trust),
+            Part("the event log", events),
+            Part("the added nodes", added),
             Part("nodes.txt", NodesTxt(nodes_txt, disk)),
             *world.parts(dispatcher),
             Part("the front panel", panel(settings.panel, clock, simulated=demo)),
         )
-        async with ApiServer(HeadService(hub, dispatcher), settings.paths.socket) as server:
+        async with ApiServer(HeadService(hub, dispatcher, events, added), settings.paths.socket) as server:
             await _until_told(parts, hub, server, herald, clock=clock, linger=linger)
 
 

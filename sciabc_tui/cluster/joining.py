@@ -56,6 +56,7 @@ def _on_sighted(roster: Roster, sighted: Sighted, now: Instant) -> Events:
         port=sighted.port,
         user=sighted.user,
         advertised_slots=sighted.slots,
+        interface=sighted.interface,
         since=now,
         heard_at=now,
         heard_how="configured" if sighted.origin is Origin.STATIC else "announced",

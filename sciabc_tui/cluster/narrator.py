@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.nodeset import fold
-from sciabc_tui.cluster.state import Event, Severity
+from sciabc_tui.cluster.state import Event, NodeAppeared, Severity
 from sciabc_tui.cluster.wording import Line, Names, describe, span
 
 TOGETHER = 3
@@ -21,6 +21,7 @@ WITHIN = 5.0
 _NAMES_SHOWN = 60
 
 _KINDS: dict[type[object], tuple[Severity, str]] = {
+    NodeAppeared: (Severity.INFO, "nodes appeared together"),
     ev.NodeSuspected: (Severity.WARN, "nodes silent together"),
     ev.NodeLost: (Severity.ERROR, "nodes lost together: switch or power?"),
     ev.NodeLeft: (Severity.INFO, "nodes left together"),
@@ -64,12 +65,14 @@ class Narrator:
     def _line(self, event: Event, names: Names, now: Instant) -> Line | None:
         match event:
             case ev.NodeSuspected() | ev.NodeLost() | ev.NodeLeft() | ev.NodeReturned() | ev.NodeReadied():
-                kind = type(event)
+                kind, name = type(event), names[event.node]
+            case NodeAppeared(new):
+                kind, name = NodeAppeared, new.name
             case _:
                 return describe(event, names)
         burst = self._bursts.setdefault(kind, _Burst(now, now))
         burst.last = now
-        burst.names.append(names[event.node])
+        burst.names.append(name)
         if len(burst.names) < TOGETHER:
             return describe(event, names)
         return _summary(kind, burst) if len(burst.names) == TOGETHER else None

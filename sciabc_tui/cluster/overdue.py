@@ -1,11 +1,24 @@
 """What silence means: who is suspect, who is dead, and who has settled again."""
 
 from sciabc_tui.cluster import events as ev
-from sciabc_tui.cluster.node import DEAD_AFTER, SUSPECT_AFTER, Instant, Liveness, Node, Origin, Readiness
+from sciabc_tui.cluster.node import (
+    DEAD_AFTER,
+    SUSPECT_AFTER,
+    Instant,
+    Liveness,
+    Node,
+    Origin,
+    Readiness,
+    Trust,
+)
 from sciabc_tui.cluster.roster import Events, Roster
+from sciabc_tui.cluster.state import NodeRemoved
 
 ANSWER_HOLDS = 2.5
 """Seconds for which the answer to a probe keeps a silent node from being declared dead."""
+
+UNAPPROVED_KEPT = 60.0
+"""Seconds for which a node is still shown that went away before anybody approved it."""
 
 SETTLED_AFTER = 30.0
 """Seconds of life without a gap after which a damped node takes jobs again."""
@@ -16,9 +29,16 @@ def on_tick(roster: Roster, now: Instant) -> Events:
     return tuple(
         event
         for node in roster.nodes.values()
-        if node.present and node.origin is not Origin.LOCAL
-        for event in _overdue(node, now)
+        if node.origin is not Origin.LOCAL
+        for event in (_overdue(node, now) if node.present else _faded(node, now))
     )
+
+
+def _faded(node: Node, now: Instant) -> Events:
+    """Let go of what nobody approved and nobody hears any more: it holds a place that others want."""
+    if node.trust is not Trust.UNKNOWN or node.origin is Origin.STATIC:
+        return ()  # somebody wants to know of it
+    return (NodeRemoved(node.id, node.name, ""),) if now - node.since > UNAPPROVED_KEPT else ()
 
 
 def _overdue(node: Node, now: Instant) -> Events:

@@ -142,7 +142,7 @@ class NodeMerged:
 
 @dataclass(frozen=True, slots=True)
 class NodeRemoved:
-    """A forgotten node that is not present."""
+    """A node that is not present is let go: forgotten by somebody, or by nobody if it was never approved."""
 
     node: NodeId
     name: str

@@ -143,7 +143,7 @@ def _describe_roster(event: Event, names: Names) -> Line | None:
         case NodeMerged(alias, node):
             return Severity.INFO, f"{names[alias]} is {names[node]}: it holds the same host key"
         case NodeRemoved(_, name, by):
-            return Severity.INFO, f"{name} forgotten by {by}"
+            return (Severity.INFO, f"{name} forgotten by {by}") if by else None
         case _:
             return _describe_liveness(event, names)
 

@@ -108,6 +108,7 @@ def judge(announcement: Announcement, ground: Ground) -> Verdict:
             port=_number(announcement.txt, b"port", 65535) or SSH_PORT,
             user=_user(announcement.txt),
             slots=_number(announcement.txt, b"slots", 4096),
+            interface=ground.interface,
         )
     except _Wrong as wrong:
         return refusal(announcement.instance, str(wrong))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.observations import NodeCommand, Ticked
-from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.cluster.observations import ForgetNode, NodeCommand, Ticked
+from sciabc_tui.cluster.state import LogEntry, PartFailed, State
+from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.eventlog import EventLog
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.nodes_txt import hostfile
 from sciabc_tui.head.ports import Adapter, Clock, Hub
@@ -29,9 +31,11 @@ LINGER = 5.0
 class HeadService:
     """What the API serves: the state, and what may be asked of it."""
 
-    def __init__(self, hub: StateHub, dispatcher: Dispatcher) -> None:
+    def __init__(self, hub: StateHub, dispatcher: Dispatcher, events: EventLog, added: AddedNodes) -> None:
         self._hub = hub
         self._dispatcher = dispatcher
+        self._events = events
+        self._added = added
 
     @property
     def state(self) -> State:
@@ -48,7 +52,21 @@ class HeadService:
         Raises:
             CommandRefused: The state of the node does not allow it.
         """
+        if isinstance(command, ForgetNode) and self._added.let_go(self._hub, command):
+            return
         self._hub.obey(command)
+
+    async def add_node(self, host: str, *, by: str) -> None:
+        """Take in a node that can't announce itself.
+
+        Raises:
+            CommandRefused: It is no `[USER@]HOST[:PORT]`, or is there already.
+        """
+        self._added.add(host, by=by)
+
+    async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+        """Give the newest events with a number above `since`, the oldest first."""
+        return await self._events.read(since, limit, self._hub.state.log)
 
     async def submit(self, request: SubmitJob, *, by: str) -> Job:
         """Check a job and put it into the queue.

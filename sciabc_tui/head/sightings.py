@@ -2,15 +2,19 @@
 
 One instance may be heard on several interfaces: it is one sighting with the addresses of all of them, and
 it said goodbye when it did on the last. Whatever a flood announces, the memory here stays fixed.
+
+Newcomers are let in fairly: the first instance of each sender has room of its own, for a real node
+announces one, and whoever floods announces many.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from sciabc_tui.cluster.node import Instant
-from sciabc_tui.cluster.observations import Goodbye, Sighted
+from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
 from sciabc_tui.cluster.state import SightingRefused
+from sciabc_tui.head.allowance import Allowance
 from sciabc_tui.head.ingress import ADDRESS_LIMIT, Itself, Refused, Verdict, handle, printable
 
 KNOWN_LIMIT = 4096
@@ -19,24 +23,14 @@ KNOWN_LIMIT = 4096
 REFUSED_LIMIT = 1024
 """How many refused instances are kept in mind, so as not to tell of them twice."""
 
+RESERVE = 256
+"""Room, of what membership has for unapproved nodes, for senders that have no instance there yet."""
 
-class Allowance:
-    """A token bucket: `burst` at once, then `rate` a second."""
+NEWCOMERS_AT_ONCE, NEWCOMERS_RATE = 768, 20
+"""New instances at once, and then a second; the first ones of senders have an allowance of their own."""
 
-    def __init__(self, burst: float, rate: float, now: Instant) -> None:
-        self._burst = burst
-        self._rate = rate
-        self._left = burst
-        self._at = now
-
-    def take(self, now: Instant) -> bool:
-        """Take one, if there is one."""
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
+HEARD_PERIOD = 1.0
+"""Seconds between two words that the same instance was spoken of."""
 
 
 class Sightings:
@@ -44,20 +38,58 @@ class Sightings:
 
     def __init__(self, now: Instant) -> None:
         self._known: dict[str, dict[str, Sighted]] = {}
+        self._senders: dict[str, str] = {}
+        self._crowds: Counter[str] = Counter()
+        self._heard: dict[str, Instant] = {}
         self._refused: OrderedDict[str, None] = OrderedDict()
-        self._newcomers = Allowance(1024, 20, now)
+        self._newcomers = Allowance(NEWCOMERS_AT_ONCE, NEWCOMERS_RATE, now)
+        self._firsts = Allowance(RESERVE, NEWCOMERS_RATE, now)
         self._refusals = Allowance(5, 0.2, now)
+        self._floods = Allowance(1, 1 / 60, now)
         self._untold = 0
+        self._held: Counter[str] = Counter()
+        self._dropped = 0
+        self._worst = ""
 
-    def admits(self, instance: str, now: Instant) -> bool:
-        """Say whether an instance may be looked at now: known ones always, new ones not in a flood."""
+    def admits(self, instance: str, sender: str, room: int, now: Instant) -> bool:
+        """Say whether an instance may be looked at now: known ones always, new ones not in a flood.
+
+        Args:
+            instance: Which.
+            sender: Where the packet came from that spoke of it.
+            room: How many more nodes that nobody approved membership takes.
+            now: The time.
+        """
         if not self.wonders(instance):
             return True
-        return len(self._known) < KNOWN_LIMIT and self._newcomers.take(now)
+        if self._has_room(sender, room, now):
+            return True
+        if sender in self._held or len(self._held) < REFUSED_LIMIT:
+            self._held[sender] += 1
+        return False
+
+    def _has_room(self, sender: str, room: int, now: Instant) -> bool:
+        if room <= 0 or len(self._known) >= KNOWN_LIMIT:
+            return False
+        if not self._crowds[sender] and self._firsts.take(now):
+            return True
+        return room > RESERVE and self._newcomers.take(now)
 
     def wonders(self, instance: str) -> bool:
         """Say whether nothing was decided on an instance yet."""
         return handle(instance) not in self._known and instance not in self._refused
+
+    def let_in(self, instance: str, sender: str) -> None:
+        """Note who announced an instance that is new."""
+        name = handle(instance)
+        if name not in self._senders:
+            self._senders[name] = sender
+            self._crowds[sender] += 1
+
+    def let_go(self, instances: Iterable[str]) -> None:
+        """Take that back: nothing was found out about them."""
+        for instance in instances:
+            self._settle(handle(instance))
 
     def take(
         self, interface: str, verdicts: Iterable[tuple[str, Verdict]], now: Instant
@@ -72,8 +104,9 @@ class Sightings:
                 case Refused():
                     line = self.refused(instance, verdict, now)
                     refused += [SightingRefused(line)] if line else []
+                    self._settle(handle(instance))
                 case Itself():
-                    pass  # the head is a node already, without announcing it
+                    self._settle(handle(instance))  # the head is a node already, without announcing it
         return sighted, refused
 
     def seen(self, interface: str, sighted: Sighted) -> Sighted:
@@ -82,6 +115,14 @@ class Sightings:
         heard[interface] = sighted
         addresses = dict.fromkeys(ip for one in heard.values() for ip in one.addresses)
         return replace(sighted, addresses=tuple(addresses)[:ADDRESS_LIMIT])
+
+    def heard(self, instance: str, now: Instant) -> Heard | None:
+        """Take in that a packet spoke of an instance; give that on, once a second, if it is a known one."""
+        name = handle(instance)
+        if name not in self._known or now - self._heard.get(name, -HEARD_PERIOD) < HEARD_PERIOD:
+            return None
+        self._heard[name] = now
+        return Heard(name)
 
     def gone(self, interface: str, instance: str) -> Goodbye | Sighted | None:
         """Take in a goodbye; give what it means over all interfaces."""
@@ -92,14 +133,31 @@ class Sightings:
         if heard:
             rest_interface, rest = next(iter(heard.items()))
             return self.seen(rest_interface, rest)
-        del self._known[name]
+        self.forget([name])
         return Goodbye(name)
+
+    def knows(self, name: str) -> bool:
+        """Say whether an instance is there, by its handle."""
+        return name in self._known
+
+    def retain(self, handles: Collection[str]) -> list[str]:
+        """Forget the instances that membership does not hold, or no more; give their handles."""
+        lost = [name for name in self._known if name not in handles]
+        self.forget(lost)
+        return lost
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget instances, by their handles: they are new when they are announced again."""
+        for name in names:
+            self._known.pop(name, None)
+            self._heard.pop(name, None)
+            self._settle(name)
 
     def deafen(self, interface: str) -> None:
         """Forget what was heard on an interface that is listened on no more; nobody said goodbye."""
-        for name, heard in list(self._known.items()):
-            if heard.pop(interface, None) is not None and not heard:
-                del self._known[name]
+        for heard in self._known.values():
+            heard.pop(interface, None)
+        self.forget([name for name, heard in self._known.items() if not heard])
 
     def refused(self, instance: str, refused: Refused, now: Instant) -> str:
         """Take in a refusal; give the line to tell, or nothing: once an instance, few in a flood."""
@@ -121,3 +179,33 @@ class Sightings:
         untold, self._untold = self._untold, 0
         newest = printable(next(reversed(self._refused)))
         return f"{untold} more announcements refused, the last one '{newest}'"
+
+    def flood(self, interface: str, dropped: int, worst: str, now: Instant) -> str:
+        """Give the line on a flood since the last one, at most once a minute; empty when there is none.
+
+        Args:
+            interface: Where.
+            dropped: How many packets were not looked at since the last call.
+            worst: Who sent the most of them.
+            now: The time.
+        """
+        self._dropped += dropped
+        self._worst = worst or self._worst
+        if not (self._held or self._dropped) or not self._floods.take(now):
+            return ""
+        sender = printable(self._worst or self._held.most_common(1)[0][0])
+        told = f"{self._dropped} packets and {self._held.total()} new instances"
+        self._dropped, self._worst, self._held = 0, "", Counter()
+        return (
+            f"flood of announcements on {interface}: {told} not taken in, most from {sender}. "
+            "Next: find the machine with that address"
+        )
+
+    def _settle(self, name: str) -> None:
+        """An instance that is not known counts for nobody."""
+        sender = None if name in self._known else self._senders.pop(name, None)
+        if sender is None:
+            return
+        self._crowds[sender] -= 1
+        if self._crowds[sender] <= 0:
+            del self._crowds[sender]

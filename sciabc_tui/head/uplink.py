@@ -40,13 +40,14 @@ def cluster_interfaces(network: Network, configured: Sequence[str]) -> tuple[str
         configured: `cluster.interfaces`; when it names any, those are the cluster's.
 
     Returns:
-        Every real interface with an IPv4 address that is not the way out; if there is none, the way out
-        itself, since on a laptop the LAN is the cluster's.
+        Every real interface that is not the way out and has an IPv4 or a link-local IPv6 address; if there
+        is none, the way out itself, since on a laptop the LAN is the cluster's.
     """
     if configured:
         return tuple(configured)
     external = choose_uplink(network, ()).interface
-    usable = [link.name for link in network.links if is_real(link) and link.up and _ipv4(network, link.name)]
+    real = [link.name for link in network.links if is_real(link) and link.up]
+    usable = [name for name in real if _ipv4(network, name) or _link_local(network, name)]
     others = tuple(name for name in usable if name != external)
     return others or tuple(usable)
 
@@ -121,13 +122,29 @@ def _ipv4(network: Network, interface: str) -> list[Address]:
     return [address for address in network.of(interface) if address.parsed.version == 4]
 
 
+def _link_local(network: Network, interface: str) -> list[str]:
+    parsed = [address.parsed.ip for address in network.of(interface)]
+    return [str(ip) for ip in parsed if ip.version == 6 and ip.is_link_local]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An interface to listen on. Another index or address is another place."""
+    """An interface to listen on. Another index or address is another place.
+
+    Attributes:
+        address: IPv4; empty when there is none.
+        link_local: IPv6, without its scope; empty when there is none.
+    """
 
     interface: str
     index: int
     address: str
+    link_local: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The address to show."""
+        return self.address or f"{self.link_local}%{self.interface}"
 
 
 def find_places(network: Network, names: Sequence[str]) -> tuple[list[Place], list[str]]:
@@ -136,13 +153,14 @@ def find_places(network: Network, names: Sequence[str]) -> tuple[list[Place], li
     problems: list[str] = []
     for name in names:
         link = network.link(name)
-        four = [address.ip for address in network.of(name) if address.parsed.version == 4]
+        four = [address.ip for address in _ipv4(network, name)]
+        six = _link_local(network, name)
         if link is None:
             problems.append(f"{name} is not there. Next: plug it in, or change cluster.interfaces")
-        elif not link.up or not four:
-            problems.append(f"{name} has no IPv4 address. Next: give it one, or change cluster.interfaces")
+        elif not link.up or not (four or six):
+            problems.append(f"{name} has no address. Next: give it one, or change cluster.interfaces")
         else:
-            places.append(Place(name, link.index, four[0]))
+            places.append(Place(name, link.index, next(iter(four), ""), next(iter(six), "")))
     if not names:
         problems.append("no interface has an address. Next: plug in a network cable")
     return places, problems

@@ -17,6 +17,7 @@ class Place(StrEnum):
     LOG = "log"
     FORM = "form"
     APPROVE = "approve"
+    HISTORY = "history"
     HELP = "help"
     FILTER = "filter"
 
@@ -29,12 +30,14 @@ class Verb(StrEnum):
     LOG = "log"
     APPROVE = "approve"
     APPROVE_ALL = "approve_all"
+    FORGET = "forget"
     DRAIN = "drain"
     RESUME = "resume"
     CANCEL = "cancel"
     FILTER = "filter"
     KEEP = "keep"
     SECTION = "section"
+    EVENTS = "events"
     FOLLOW = "follow"
     SUBMIT = "submit"
     PALETTE = "palette"
@@ -56,7 +59,8 @@ class Action:
 
 
 _LISTS = frozenset({Place.NODES, Place.JOBS, Place.EVENTS})
-_SCREENS = _LISTS | {Place.NODE, Place.LOG}
+_OVERVIEWS = _LISTS | {Place.NODE, Place.LOG}
+_SCREENS = _OVERVIEWS | {Place.HISTORY}
 _NODE = frozenset({Place.NODES, Place.NODE})
 _JOB = frozenset({Place.JOBS, Place.LOG})
 
@@ -79,8 +83,8 @@ ACTIONS = (
         "enter",
         "enter",
         "open",
-        "Open the node or the job under the cursor",
-        frozenset({Place.NODES, Place.JOBS, Place.NODE}),
+        "Open what is under the cursor, or all events",
+        frozenset({Place.NODES, Place.JOBS, Place.EVENTS, Place.NODE}),
     ),
     Action(Verb.LOG, "l", "l", "log", "Show what the job under the cursor prints", frozenset({Place.JOBS})),
     Action(
@@ -89,7 +93,7 @@ ACTIONS = (
         "f",
         "follow",
         "Follow the end of the log, or stay where you read",
-        frozenset({Place.LOG}),
+        frozenset({Place.LOG, Place.HISTORY}),
     ),
     Action(
         Verb.APPROVE,
@@ -102,11 +106,27 @@ ACTIONS = (
     Action(
         Verb.APPROVE_ALL, "A", "A", "approve all", "Approve every key on the list", frozenset({Place.APPROVE})
     ),
+    Action(
+        Verb.FORGET,
+        "f",
+        "f",
+        "forget",
+        "Forget the node whose host key changed; asks first",
+        frozenset({Place.APPROVE}),
+    ),
     Action(Verb.DRAIN, "d", "d", "drain", "Take no new jobs on the node, or take them again", _NODE),
     Action(Verb.RESUME, "d", "d", "resume", "Take new jobs on the drained node again", _NODE),
     Action(Verb.CANCEL, "c,x", "c", "cancel", "Cancel the job (also x); asks first", _JOB),
-    Action(Verb.FILTER, "slash", "/", "filter", "Show only the nodes and jobs that hold a text", _LISTS),
+    Action(
+        Verb.FILTER,
+        "slash",
+        "/",
+        "filter",
+        "Show only the rows that hold a text",
+        _LISTS | {Place.HISTORY},
+    ),
     Action(Verb.SECTION, "tab", "tab", "section", "Go to the next section (shift+tab: back)", _LISTS),
+    Action(Verb.EVENTS, "e", "e", "events", "Show all that happened, and why", _OVERVIEWS),
     Action(
         Verb.PALETTE, "colon", ":", "find", "Find any action, node or job by name (also ctrl+p)", _SCREENS
     ),

@@ -23,18 +23,22 @@ from sciabc_tui.errors import SciabcError
 from sciabc_tui.tui import messages as msg
 from sciabc_tui.tui import requests as req
 from sciabc_tui.tui.actions import Verb
+from sciabc_tui.tui.errands import Errands
 from sciabc_tui.tui.feed import Feed
 from sciabc_tui.tui.firewall import Firewall
 from sciabc_tui.tui.ports import ClusterClient
 from sciabc_tui.tui.present.cells import plain
 from sciabc_tui.tui.present.forms import Question, cancel_question, drain_question, farewell
 from sciabc_tui.tui.present.glyphs import ASCII, UNICODE, Glyphs
+from sciabc_tui.tui.present.history import KEPT
+from sciabc_tui.tui.present.trust import forget_question
 from sciabc_tui.tui.present.view import View
 from sciabc_tui.tui.screens.approve import ApproveScreen
 from sciabc_tui.tui.screens.base import ClusterScreen, Link
 from sciabc_tui.tui.screens.confirm import ConfirmScreen
 from sciabc_tui.tui.screens.dashboard import DashboardScreen
 from sciabc_tui.tui.screens.help import HelpScreen
+from sciabc_tui.tui.screens.history import HistoryScreen
 from sciabc_tui.tui.screens.log import CHUNK, LogScreen
 from sciabc_tui.tui.screens.new_job import NewJobScreen
 from sciabc_tui.tui.screens.node import NodeScreen
@@ -72,7 +76,7 @@ class ClusterApp(App[None]):
         log_name: str = "",
     ) -> None:
         super().__init__()
-        self._client = client
+        self._errands = Errands(client)
         self._clock = clock
         self._glyphs = glyphs
         self._link = Link(self.view, self.take, ticking)
@@ -144,21 +148,28 @@ class ClusterApp(App[None]):
                 self._ask_to_drain(node)
             case req.CancelJob(job):
                 self._ask_to_cancel(job)
-            case req.ReadLog(job, offset):
-                self._read_more(job, offset)
-            case req.ResumeNode() | req.ApproveKey() | req.Submit():
-                self._take_unasked(request)
+            case req.ForgetNode(node):
+                self._ask_to_forget(node)
             case _:
-                assert_never(request)
+                self._take_unasked(request)
 
-    def _take_unasked(self, request: req.ResumeNode | req.ApproveKey | req.Submit) -> None:
+    def _take_unasked(
+        self, request: req.ResumeNode | req.ApproveKey | req.Submit | req.ReadLog | req.ReadEvents
+    ) -> None:
+        errands = self._errands
         match request:
             case req.ResumeNode(node):
-                self._ask(self, partial(self._resume, node))
+                self._ask(self, partial(errands.resume, node))
             case req.ApproveKey(node, fingerprint):
-                self._ask(self, partial(self._approve, node, fingerprint))
+                self._ask(self, partial(errands.approve, node, fingerprint))
             case req.Submit(job):
-                self._ask(self.screen, lambda: msg.JobAccepted(self._client.submit(job)))
+                self._ask(self.screen, partial(errands.submit, job))
+            case req.ReadLog(job, offset):
+                self._read_more(job, offset)
+            case req.ReadEvents(since):
+                for screen in self.screen_stack:
+                    if isinstance(screen, HistoryScreen):
+                        self._ask(screen, partial(errands.read_events, since, KEPT))
             case _:
                 assert_never(request)
 
@@ -168,6 +179,8 @@ class ClusterApp(App[None]):
                 self.push_screen(NewJobScreen(self._link))
             case Verb.APPROVE:
                 self.push_screen(ApproveScreen(self._link))
+            case Verb.EVENTS:
+                self.push_screen(HistoryScreen(self._link))
             case Verb.HELP:
                 self.push_screen(HelpScreen(self._link))
             case Verb.PALETTE:
@@ -204,29 +217,19 @@ class ClusterApp(App[None]):
     def _ask_to_drain(self, node_id: NodeId) -> None:
         node = self._state.nodes.get(node_id) if self._state else None
         if node is not None:
-            done = partial(self._drain, node_id, plain(node.name))
+            done = partial(self._errands.drain, node_id, plain(node.name))
             self._confirm(drain_question(node, self.view()), done)
 
-    def _drain(self, node: NodeId, name: str) -> msg.Accepted:
-        self._client.drain(node, "")
-        return msg.Accepted(f"{name} takes no new jobs")
-
-    def _resume(self, node: NodeId) -> msg.Accepted:
-        self._client.resume(node)
-        return msg.Accepted("it takes new jobs again")
+    def _ask_to_forget(self, node_id: NodeId) -> None:
+        node = self._state.nodes.get(node_id) if self._state else None
+        if node is not None:
+            done = partial(self._errands.forget, node_id, plain(node.name))
+            self._confirm(forget_question(node, self.view()), done)
 
     def _ask_to_cancel(self, job_id: JobId) -> None:
         job = self._state.jobs.get(job_id) if self._state else None
         if job is not None:
-            self._confirm(cancel_question(job, self.view()), partial(self._cancel, job_id))
-
-    def _cancel(self, job: JobId) -> msg.Accepted:
-        self._client.cancel(job)
-        return msg.Accepted(f"job {job} is being cancelled")
-
-    def _approve(self, node: NodeId, fingerprint: str) -> msg.Accepted:
-        self._client.approve(node, fingerprint)
-        return msg.Accepted(f"approved {plain(fingerprint)}")
+            self._confirm(cancel_question(job, self.view()), partial(self._errands.cancel, job_id))
 
     def on_job_accepted(self, message: msg.JobAccepted) -> None:
         """Go from the form to the job's log."""
@@ -237,10 +240,7 @@ class ClusterApp(App[None]):
     def _read_more(self, job: JobId, offset: int) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LogScreen) and screen.job == job:
-                self._ask(screen, partial(self._read_log, job, offset))
-
-    def _read_log(self, job: JobId, offset: int) -> msg.LogReceived:
-        return msg.LogReceived(self._client.log(job, offset=offset, limit=CHUNK))
+                self._ask(screen, partial(self._errands.read_log, job, offset, CHUNK))
 
     def on_accepted(self, message: msg.Accepted) -> None:
         """Tell that it was done."""

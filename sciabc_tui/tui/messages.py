@@ -6,7 +6,7 @@ from textual.message import Message
 
 from sciabc_tui.api.messages import LogChunk
 from sciabc_tui.cluster.job import Job
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, State
 
 
 @dataclass
@@ -29,6 +29,13 @@ class LogReceived(Message):
     """More of a job's log."""
 
     chunk: LogChunk
+
+
+@dataclass
+class EventsReceived(Message):
+    """More of what happened, the oldest first."""
+
+    entries: tuple[LogEntry, ...]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Protocol
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import NodeId
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, State
 
 
 class ClusterClient(Protocol):
@@ -22,6 +22,10 @@ class ClusterClient(Protocol):
 
     def close_watch(self) -> None:
         """End `watch` from another thread."""
+        ...
+
+    def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+        """Give the newest events with a number above `since`, the oldest first."""
         ...
 
     def submit(self, request: SubmitJob, /) -> Job:

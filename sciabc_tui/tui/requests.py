@@ -60,6 +60,20 @@ class ApproveKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetNode:
+    """A node and its host key are to be forgotten."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvents:
+    """What happened after the event of this number is wanted; 0 for all."""
+
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Submit:
     """A job is to be put into the queue."""
 
@@ -75,5 +89,15 @@ class ReadLog:
 
 
 Request: TypeAlias = (
-    Do | OpenNode | OpenJob | DrainNode | ResumeNode | CancelJob | ApproveKey | Submit | ReadLog
+    Do
+    | OpenNode
+    | OpenJob
+    | DrainNode
+    | ResumeNode
+    | CancelJob
+    | ApproveKey
+    | ForgetNode
+    | Submit
+    | ReadLog
+    | ReadEvents
 )

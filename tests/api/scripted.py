@@ -12,8 +12,8 @@ from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.api.server import ApiServer
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
 from sciabc_tui.cluster.node import Facts, HostKey, Node, NodeId, Origin, Readiness, Reading, Trust
-from sciabc_tui.cluster.observations import NodeCommand
-from sciabc_tui.cluster.state import Head, Listening, State, Uplink
+from sciabc_tui.cluster.observations import ForgetNode, NodeCommand
+from sciabc_tui.cluster.state import Head, Listening, LogEntry, Severity, State, Uplink
 from sciabc_tui.errors import CommandRefused, NotFound
 
 NOW = 1000.0
@@ -103,6 +103,7 @@ class ScriptedBackend:
         self.state = small_cluster()
         self.commands: list[NodeCommand] = []
         self.submitted: list[tuple[SubmitJob, str]] = []
+        self.added: list[tuple[str, str]] = []
         self.cancelled: list[tuple[JobId, str]] = []
         self.logs: dict[JobId, bytes] = {JobId(1): HELLO, JobId(2): b"", JobId(3): HELLO[:102]}
         self.reads = 0
@@ -128,8 +129,28 @@ class ScriptedBackend:
         """Publish a job's new state."""
         self.publish(replace(self.state, jobs={**self.state.jobs, job.id: job}))
 
+    def happen(self, text: str, severity: Severity = Severity.INFO, *, ago: float = 0.0) -> LogEntry:
+        """Publish an event."""
+        log = self.state.log
+        entry = LogEntry(log[-1].seq + 1 if log else 1, WALL - ago, severity, text)
+        self.publish(replace(self.state, log=(*log, entry)))
+        return entry
+
+    async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+        """Give the newest."""
+        return tuple(entry for entry in self.state.log if entry.seq > since)[-limit:]
+
+    async def add_node(self, host: str, *, by: str) -> None:
+        """Keep the wish, or refuse what has a blank in it."""
+        if " " in host:
+            raise CommandRefused(f"'{host}' is no node. Next: sciabc-tui nodes add [USER@]HOST[:PORT]")
+        self.added.append((host, by))
+
     def obey(self, command: NodeCommand) -> None:
-        """Keep the command, or refuse it for the head."""
+        """Keep the command, or refuse it for the head. A forgotten node that was added is gone."""
+        if isinstance(command, ForgetNode) and self.state.nodes[command.node].origin is Origin.STATIC:
+            rest = {id_: node for id_, node in self.state.nodes.items() if id_ != command.node}
+            self.publish(replace(self.state, nodes=rest))
         if command.node == "id-head":
             raise CommandRefused("The head node can't be forgotten. Next: sciabc-tui nodes drain head")
         self.commands.append(command)

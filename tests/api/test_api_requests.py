@@ -66,6 +66,26 @@ def test_node_commands_reach_the_backend_by_id_or_name(service: Serving, client:
     ]
 
 
+def test_a_node_is_added_in_the_callers_name(service: Serving, client: Client) -> None:
+    """The host goes through as it is written; what the backend refuses is raised."""
+    client.add_node("pi@10.77.0.12:2222")
+    assert service.backend.added == [("pi@10.77.0.12:2222", getpass.getuser())]
+    with pytest.raises(CommandRefused, match="is no node"):
+        client.add_node("two words")
+    assert ask(service, "POST", "/v1/nodes", b"{}")[0] == 400
+    assert ask(service, "POST", "/v1/nodes", b'{"host": "%s"}' % (b"x" * 301))[0] == 400
+
+
+def test_events_are_the_newest_after_a_number(service: Serving, client: Client) -> None:
+    """`since` leaves out what is known, `limit` keeps the newest, and both are checked."""
+    entries = [service.do(lambda: service.backend.happen("it happened", ago=1.5)) for _ in range(5)]
+    assert client.events(0, 100) == tuple(entries)
+    assert client.events(2, 2) == tuple(entries[3:])
+    assert client.events(5, 100) == ()
+    for query in ("since=-1", "limit=0", "limit=20001", "since=x", "follow=2"):
+        assert ask(service, "GET", f"/v1/events?{query}")[0] == 400
+
+
 def test_jobs_and_one_job(client: Client) -> None:
     """Jobs come newest first, as many as asked; one comes by its number."""
     assert [job.id for job in client.jobs(2)] == [3, 2]

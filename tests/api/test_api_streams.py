@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sciabc_tui.api import client as api_client
+from sciabc_tui.api import routes as api_routes
 from sciabc_tui.api.client import Client
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.job import JobId, JobState
@@ -49,6 +50,39 @@ def test_a_watch_gives_the_state_now_and_after_a_change(service: Serving, client
     assert next(watch).revision == 2
     client.close_watch()
     assert list(watch) == []
+
+
+def test_followed_events_come_once_each(service: Serving, client: Client) -> None:
+    """What happened after a number comes first, then each new event; other changes bring nothing."""
+    first = [service.do(lambda: service.backend.happen("before")) for _ in range(3)]
+    with contextlib.closing(client.follow_events(1)) as events:
+        assert [next(events), next(events)] == first[1:]
+        service.do(service.backend.tick)
+        burst = [service.do(lambda: service.backend.happen("after")) for _ in range(50)]
+        assert [next(events) for _ in burst] == burst
+
+
+def test_followed_events_say_that_the_service_is_alive(
+    service: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader hears empty lines while nothing happens, which tell a quiet service from a stuck one."""
+    monkeypatch.setattr(api_routes, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(api_client, "SILENT_FOR", 1.0)
+    with contextlib.closing(client.follow_events(0)) as events:
+        late = threading.Timer(1.5, lambda: service.do(lambda: service.backend.happen("late")))
+        late.start()
+        assert next(events).text == "late"
+        late.join()
+
+
+def test_followed_events_end_with_the_service(tmp_path: Path) -> None:
+    """When the service stops, the reader is told so."""
+    with serving(tmp_path / "run" / "api.sock") as service:
+        service.do(lambda: service.backend.happen("the last"))
+        events = Client(service.socket).follow_events(0)
+        assert next(events).text == "the last"
+    with pytest.raises(ServiceUnavailable, match="went away"):
+        next(events)
 
 
 def test_a_watch_gives_the_newest_at_most_four_a_second(service: Serving, client: Client) -> None:

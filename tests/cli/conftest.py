@@ -1,6 +1,7 @@
 """A scripted service, and a way to run the commands against it as a user does."""
 
 import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -28,3 +29,13 @@ def service(home: Path) -> Generator[Serving, None, None]:
     """Serve a scripted backend where the shell's commands look for it."""
     with serving(home / "run" / "api.sock") as service:
         yield service
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
+    """Let this process live at Greenwich."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

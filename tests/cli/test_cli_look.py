@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import NodeId, Trust
+from sciabc_tui.cluster.node import Drain, NodeId, Origin, Trust
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, ResumeNode
-from tests.api.scripted import HELLO, KEY, Serving
+from tests.api.scripted import HELLO, KEY, Serving, ready_node
 from tests.cli.shell import Shell
 
 LOOKING = [
@@ -19,6 +19,8 @@ LOOKING = [
     ["hostfile"],
     ["cancel", "1"],
     ["nodes", "forget", "x"],
+    ["nodes", "add", "x"],
+    ["events"],
 ]
 
 
@@ -138,7 +140,7 @@ def test_forget_drain_resume(shell: Shell, service: Serving) -> None:
     """Each reaches the backend; a refusal is passed on with exit code 1."""
     assert shell.run("nodes", "drain", "node01", "fan", "broken").stdout == "node01 drained\n"
     assert shell.run("nodes", "resume", "node01").stdout == "node01 resumed\n"
-    assert shell.run("nodes", "forget", "node01").stdout == "node01 forgotten\n"
+    assert shell.run("nodes", "forget", "node01").stdout.startswith("node01 forgotten\n")
     drain, resume, forget = service.backend.commands
     assert isinstance(drain, DrainNode)
     assert drain.reason == "fan broken"
@@ -149,6 +151,49 @@ def test_forget_drain_resume(shell: Shell, service: Serving) -> None:
     assert (
         refused.stderr == "sciabc-tui: The head node can't be forgotten. Next: sciabc-tui nodes drain head\n"
     )
+
+
+def test_forget_names_what_happened(shell: Shell, service: Serving) -> None:
+    """What went with the node is named, and whether it is there still."""
+    state = service.backend.state
+    known = replace(state.nodes[NodeId("id-node01")], host_key=KEY, drained=Drain("fan", "pi", 0.0))
+    service.do(lambda: service.backend.publish(replace(state, nodes={**state.nodes, known.id: known})))
+    assert shell.run("nodes", "forget", "node01").stdout == (
+        f"node01 forgotten: its host key {KEY.fingerprint} is trusted no longer, it is drained no longer\n"
+        "It is still there, as a new node. Next: sciabc-tui nodes approve node01\n"
+    )
+
+
+def test_add_and_remove(shell: Shell, service: Serving) -> None:
+    """A node is added as it was written; a refusal is passed on; only what was added is removed."""
+    added = shell.run("nodes", "add", "pi@10.77.0.12:2222")
+    assert added.stdout == "pi@10.77.0.12:2222 added. Next: sciabc-tui nodes, then approve its host key\n"
+    assert [host for host, _ in service.backend.added] == ["pi@10.77.0.12:2222"]
+    refused = shell.run("nodes", "add", "no such")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Next: sciabc-tui nodes add [USER@]HOST[:PORT]" in refused.stderr
+    state = service.backend.state
+    static = replace(ready_node("ip-10-77-0-12", Origin.STATIC), addresses=("10.77.0.12",))
+    shown = replace(state, nodes={**state.nodes, static.id: static}, owners={"static:10.77.0.12": static.id})
+    service.do(lambda: service.backend.publish(shown))
+    assert "was not added by hand" in shell.run("nodes", "remove", "node01").stderr
+    assert "There is no node x" in shell.run("nodes", "remove", "x").stderr
+    assert service.backend.commands == []
+    assert shell.run("nodes", "remove", "pi@10.77.0.12").stdout == "ip-10-77-0-12 forgotten\n"
+    assert [command.node for command in service.backend.commands] == [static.id]
+
+
+def test_approve_lists_since_when_and_what_changed(shell: Shell, service: Serving) -> None:
+    """Each key stands with its node's address and since when; a changed key is told and not approved."""
+    state = service.backend.state
+    changed = replace(state.nodes[NodeId("id-node01")], trust=Trust.CHANGED, host_key=KEY, offered_key=KEY)
+    new = replace(state.nodes[NodeId("id-node05")], since=state.at - 134)
+    nodes = {**state.nodes, changed.id: changed, new.id: new}
+    service.do(lambda: service.backend.publish(replace(state, nodes=nodes)))
+    listed = shell.run("nodes", "approve", "--all", "--yes").stderr.splitlines()
+    assert listed[0] == f"node05  192.168.8.15  {KEY.fingerprint}  there for 2m14s"
+    assert listed[1].startswith("node01: host key changed (was SHA256:")
+    assert [command.node for command in service.backend.commands] == [new.id]
 
 
 def test_jobs_and_cancel(shell: Shell, service: Serving) -> None:

@@ -318,3 +318,12 @@ def test_being_spoken_of_wakes_only_who_is_not_there() -> None:
     state = run(state, [Heard("mdns:node01")], 6.0)
     assert state.nodes[ONE].announced_at == 6.0
     assert word(state) is RowWord.DOWN
+
+
+def test_a_stranger_that_went_away_is_let_go() -> None:
+    """What nobody approved and nobody hears holds no place for long; a trusted node is kept."""
+    state = run(ready(State(), "node01", 0.0), [sighted("fake", "10.77.0.66")], 0.0)
+    for second in range(10, 120, 5):
+        state = run(state, [Ticked()], float(second))
+    assert set(state.nodes) == {ONE}
+    assert "mdns:fake" not in state.owners

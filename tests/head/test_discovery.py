@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -19,19 +20,24 @@ from zeroconf import (
     DNSAddress,  # pyright: ignore[reportPrivateImportUsage] - documented, but not in __all__
     DNSOutgoing,  # pyright: ignore[reportPrivateImportUsage] - likewise
     DNSPointer,  # pyright: ignore[reportPrivateImportUsage] - likewise
+    DNSRecord,  # pyright: ignore[reportPrivateImportUsage] - likewise
     DNSService,  # pyright: ignore[reportPrivateImportUsage] - likewise
     DNSText,  # pyright: ignore[reportPrivateImportUsage] - likewise
+    RecordUpdate,
     Zeroconf,
+    current_time_millis,
 )
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from sciabc_tui.cluster.node import Liveness, Node, Origin
+from sciabc_tui.cluster.events import NodeLost, NodeSuspected
+from sciabc_tui.cluster.node import HostKey, Liveness, Node, Origin
+from sciabc_tui.cluster.observations import HostKeyRead
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.clock import SystemClock
-from sciabc_tui.head.discovery import SERVICE_TYPE, Discovery, question, tune
+from sciabc_tui.head.discovery import Discovery
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ingress import handle
-from sciabc_tui.head.network import Network
+from sciabc_tui.head.mdns import SERVICE_TYPE, question, tune
 from tests.head.fakes import until
 from tests.head.nets import ETH1, LO, LO_IP, FakeWatch, fixed, net, running
 
@@ -51,13 +57,23 @@ def mine() -> str:
 
 
 @asynccontextmanager
-async def listening(network: Network = LOOPBACK, interface: str = "lo") -> AsyncGenerator[StateHub]:
+async def listening() -> AsyncGenerator[StateHub]:
     """Run discovery on the loopback interface."""
+    async with discovering() as (hub, _):
+        yield hub
+
+
+@asynccontextmanager
+async def discovering() -> AsyncGenerator[tuple[StateHub, Zeroconf]]:
+    """Run discovery on the loopback interface; give its zeroconf too."""
     clock = SystemClock()
     hub = StateHub(clock)
-    async with running(Discovery(clock, FakeWatch(network), (interface,)), hub):
-        await until(hub, lambda state: state.listening.interfaces == (interface,))
-        yield hub
+    discovery = Discovery(clock, FakeWatch(LOOPBACK), ("lo",))
+    async with running(discovery, hub):
+        await until(hub, lambda state: state.listening.interfaces == ("lo",))
+        [(ear, _)] = discovery._ears.values()
+        assert ear._zeroconf is not None
+        yield hub, ear._zeroconf
 
 
 def service(instance: str, address: str = "10.77.0.11", **txt: str) -> AsyncServiceInfo:
@@ -85,11 +101,19 @@ async def announcing(*infos: AsyncServiceInfo) -> AsyncGenerator[AsyncZeroconf]:
 def shout(instance: str, target: str, address: str, *, txt: bytes = b"\0", ttl: int = 4500) -> None:
     """Send one raw announcement, as anybody on the wire can."""
     name = f"{instance}.{SERVICE_TYPE}"
+    send(
+        DNSPointer(SERVICE_TYPE, PTR, IN, ttl, name),
+        DNSService(name, SRV, IN, ttl, 0, 0, 34343, target),
+        DNSText(name, TXT, IN, ttl, txt),
+        DNSAddress(target, A, IN, ttl, socket.inet_aton(address)),
+    )
+
+
+def send(*records: DNSRecord) -> None:
+    """Send records in one raw packet."""
     out = DNSOutgoing(RESPONSE)
-    out.add_answer_at_time(DNSPointer(SERVICE_TYPE, PTR, IN, ttl, name), 0)
-    out.add_answer_at_time(DNSService(name, SRV, IN, ttl, 0, 0, 34343, target), 0)
-    out.add_answer_at_time(DNSText(name, TXT, IN, ttl, txt), 0)
-    out.add_answer_at_time(DNSAddress(target, A, IN, ttl, socket.inet_aton(address)), 0)
+    for record in records:
+        out.add_answer_at_time(record, 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -111,6 +135,13 @@ async def found(hub: StateHub, instance: str) -> Node:
     node = node_of(state, instance)
     assert node is not None
     return node
+
+
+async def settled(holds: Callable[[], bool]) -> None:
+    """Wait until a condition holds that no event tells of."""
+    async with asyncio.timeout(10.0):
+        while not holds():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
 
 
 async def test_a_node_is_found(mine: str) -> None:
@@ -260,10 +291,7 @@ async def test_nothing_is_left_when_it_ends(mine: str) -> None:
     async with listening() as hub, announcing(service(mine)):
         await found(hub, mine)
         assert held() != before
-    async with asyncio.timeout(10.0):
-        # transports close their sockets in the next turns of the loop
-        while held() != before:  # noqa: ASYNC110 - the kernel tells of no event
-            await asyncio.sleep(0.01)
+    await settled(lambda: held() == before)  # transports close their sockets in the next turns of the loop
 
 
 async def test_sockets_are_bound_to_the_interface() -> None:
@@ -281,7 +309,7 @@ async def test_sockets_are_bound_to_the_interface() -> None:
 
 def test_another_zeroconf_may_hide_its_sockets(caplog: pytest.LogCaptureFixture) -> None:
     """The sockets are not public: without them discovery works less well, and a debug line says so."""
-    with caplog.at_level("DEBUG", "sciabc_tui.head.discovery"):
+    with caplog.at_level("DEBUG", "sciabc_tui.head.mdns"):
         assert tune(cast("Zeroconf", SimpleNamespace(engine=object())), "lo") == 0
     assert "out of reach" in caplog.text
 
@@ -294,3 +322,85 @@ async def test_the_question_names_those_that_are_known(mine: str) -> None:
         asked = question(ours.zeroconf)
         assert [q.name for q in asked.questions] == [SERVICE_TYPE]
         assert pointer in [record for record, _ in asked.answers]
+
+
+async def test_a_record_that_expires_is_no_goodbye(mine: str) -> None:
+    """Nobody said anything: the node may well be there, and what the head hears itself decides."""
+    async with discovering() as (hub, zeroconf), announcing(service(mine)):
+        await found(hub, mine)
+        pointer = DNSPointer(SERVICE_TYPE, PTR, IN, 4500, f"{mine}.{SERVICE_TYPE}")
+        late = current_time_millis() + 5_000_000
+        zeroconf.record_manager.async_updates(late, [RecordUpdate(pointer, pointer)])
+        shout(f"{mine}-b", f"{mine}-b.local.", "10.77.0.12")
+        await found(hub, f"{mine}-b")
+        node = node_of(hub.state, mine)
+        assert node is not None
+        assert node.liveness is Liveness.ALIVE
+
+
+def woken(instance: str) -> Callable[[State], bool]:
+    """Is it known that the instance was spoken of?"""
+
+    def holds(state: State) -> bool:
+        node = node_of(state, instance)
+        return node is not None and node.announced_at is not None
+
+    return holds
+
+
+async def test_whoever_is_spoken_of_while_silent_is_worth_a_try(mine: str) -> None:
+    """A node that reboots within the life of its records announces nothing new; its packets wake us."""
+    async with listening() as hub:
+        shout(mine, f"{mine}.local.", "10.77.0.11")
+        node = await found(hub, mine)
+        hub.publish([NodeSuspected(node.id, 0.0, "missed 3 readings")])
+        assert not woken(mine)(hub.state)
+        shout(mine, f"{mine}.local.", "10.77.0.11", txt=b"\x04rm=1")
+        await until(hub, woken(mine))
+
+
+async def test_the_records_of_the_dead_are_forgotten(mine: str) -> None:
+    """What a dead node announces is news again, and our next question does not tell it to keep silent."""
+    async with discovering() as (hub, zeroconf):
+        shout(mine, f"{mine}.local.", "10.77.0.11")
+        node = await found(hub, mine)
+        hub.publish([NodeLost(node.id, 0.0, "no answer")])
+        await settled(lambda: not zeroconf.cache.async_entries_with_name(f"{mine}.{SERVICE_TYPE}"))
+        assert not zeroconf.cache.async_entries_with_name(f"{mine}.local.")
+        assert not any(mine in str(record) for record, _ in question(zeroconf).answers)
+        shout(mine, f"{mine}.local.", "10.77.0.11", txt=b"\x04rm=1")  # zeroconf skips a packet it just had
+        await until(hub, woken(mine))
+
+
+async def test_a_renamed_instance_ends_with_its_node(mine: str) -> None:
+    """Avahi's `-2`: one host key is one node, and the goodbye of its old name does no harm."""
+    key = HostKey("ssh-ed25519", "AAAA", "SHA256:x")
+    async with listening() as hub:
+        shout(mine, f"{mine}.local.", "10.77.0.11")
+        first = await found(hub, mine)
+        hub.observe([HostKeyRead(first.id, "10.77.0.11", key)])
+        shout(f"{mine}-2", f"{mine}-2.local.", "10.77.0.11")
+        second = await found(hub, f"{mine}-2")
+        hub.observe([HostKeyRead(second.id, "10.77.0.11", key)])
+        node = node_of(hub.state, f"{mine}-2")
+        assert node is not None
+        assert node.id == first.id
+        shout(mine, f"{mine}.local.", "10.77.0.11", ttl=0)
+        shout(f"{mine}-3", f"{mine}-3.local.", "10.77.0.13")
+        await found(hub, f"{mine}-3")
+        assert hub.state.nodes[first.id].liveness is Liveness.ALIVE
+        shout(f"{mine}-2", f"{mine}-2.local.", "10.77.0.11", ttl=0)
+        await until(hub, lambda state: state.nodes[first.id].liveness is Liveness.LEFT)
+
+
+async def test_who_could_not_be_resolved_is_asked_again(mine: str) -> None:
+    """Only its pointer came through; it leaves the cache, so that it answers the next question in full."""
+    name = f"{mine}.{SERVICE_TYPE}"
+    async with discovering() as (hub, zeroconf):
+        send(DNSPointer(SERVICE_TYPE, PTR, IN, 4500, name))
+        pointers = partial(zeroconf.cache.async_entries_with_name, SERVICE_TYPE)
+        await settled(lambda: mine in str(pointers()))
+        await settled(lambda: mine not in str(pointers()))
+        assert node_of(hub.state, mine) is None
+        async with announcing(service(mine)):
+            await found(hub, mine)

@@ -111,6 +111,7 @@ def test_a_node_of_2016() -> None:
         22,
         "",
         None,
+        "eth1",
     )
 
 

@@ -1,10 +1,11 @@
 """What discovery keeps in mind: each thing is told once, and a flood costs a fixed amount of memory."""
 
 from sciabc_tui.cluster.node import Origin
-from sciabc_tui.cluster.observations import Goodbye, Sighted
+from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
 from sciabc_tui.cluster.state import SightingRefused
+from sciabc_tui.head.allowance import Allowance
 from sciabc_tui.head.ingress import Itself, handle, refusal
-from sciabc_tui.head.sightings import REFUSED_LIMIT, Allowance, Sightings
+from sciabc_tui.head.sightings import NEWCOMERS_AT_ONCE, REFUSED_LIMIT, RESERVE, Sightings
 
 
 def sighted(instance: str, *addresses: str) -> Sighted:
@@ -64,9 +65,74 @@ def test_a_flood_of_refusals_is_summed_up() -> None:
 
 
 def test_a_flood_of_newcomers_waits_and_known_nodes_do_not() -> None:
-    """A thousand at once is a cluster; more come in at twenty a second; known ones are always looked at."""
+    """Many at once are a cluster; more come in at twenty a second; known ones are always looked at."""
     sightings = Sightings(0.0)
     sightings.seen("eth1", sighted("known", "10.77.0.2"))
-    assert sum(sightings.admits(f"x{number}", 0.0) for number in range(10_000)) == 1024
-    assert sightings.admits("known", 0.0)
-    assert sum(sightings.admits(f"y{number}", 1.0) for number in range(10_000)) == 20
+    assert admitted(sightings, "x", 10_000, 0.0) == NEWCOMERS_AT_ONCE + 1
+    assert sightings.admits("known", "10.77.0.2", 1024, 0.0)
+    assert admitted(sightings, "y", 10_000, 1.0) == 20
+
+
+def admitted(sightings: Sightings, prefix: str, count: int, now: float, sender: str = "10.77.0.2") -> int:
+    """Let one sender announce many; count those that are let in."""
+    let_in = 0
+    for number in range(count):
+        if sightings.admits(f"{prefix}{number}", sender, 1024, now):
+            sightings.let_in(f"{prefix}{number}", sender)
+            let_in += 1
+    return let_in
+
+
+def test_the_first_instance_of_each_sender_has_room_of_its_own() -> None:
+    """Neither a flood of another sender nor what it left behind in membership keeps a real node out."""
+    sightings = Sightings(0.0)
+    admitted(sightings, "x", 10_000, 0.0)
+    assert not sightings.admits("z", "10.77.0.2", 1024, 0.0)
+    assert sightings.admits("real", "10.77.0.11", 1024, 0.0)
+    assert sightings.admits("real", "10.77.0.11", 1, 0.0)
+    assert not sightings.admits("real", "10.77.0.11", 0, 0.0), "membership takes no more at all"
+    assert not sightings.admits("z", "10.77.0.2", RESERVE, 999.0), "the rest of the room is for others"
+
+
+def test_who_is_refused_or_gone_counts_for_its_sender_no_more() -> None:
+    """A sender whose instance was refused, could not be resolved, or left may announce another one."""
+    sightings = Sightings(0.0)
+    for number, ending in enumerate(("refused", "let go", "gone", "forgotten")):
+        name = f"a{number}"
+        assert sightings.admits(name, "10.77.0.2", 1, 0.0), ending
+        sightings.let_in(name, "10.77.0.2")
+        assert not sightings.admits("other", "10.77.0.2", 1, 0.0), ending
+        match ending:
+            case "refused":
+                sightings.take("eth1", [(name, refusal(name, "why"))], 0.0)
+            case "let go":
+                sightings.let_go([name])
+            case "gone":
+                sightings.seen("eth1", sighted(name, "10.77.0.2"))
+                sightings.gone("eth1", name)
+            case _:
+                sightings.seen("eth1", sighted(name, "10.77.0.2"))
+                assert sightings.retain(()) == [handle(name)]
+    assert sightings.admits("last", "10.77.0.2", 1, 0.0)
+
+
+def test_a_flood_is_told_once_a_minute_with_its_sender() -> None:
+    """One line names the place, the amount and who to look for."""
+    sightings = Sightings(0.0)
+    admitted(sightings, "x", 1000, 0.0)
+    line = sightings.flood("eth1", 0, "", 0.0)
+    assert line.startswith("flood of announcements on eth1: 0 packets and 231 new instances not taken in")
+    assert "most from 10.77.0.2. Next: " in line
+    assert sightings.flood("eth1", 5000, "10.77.0.3", 59.0) == ""
+    line = sightings.flood("eth1", 1, "", 61.0)
+    assert "5001 packets and 0 new instances not taken in, most from 10.77.0.3" in line
+    assert sightings.flood("eth1", 0, "", 200.0) == ""
+
+
+def test_a_word_of_a_known_instance_is_given_on_once_a_second() -> None:
+    """However often packets speak of it; never of one that is not known."""
+    sightings = Sightings(0.0)
+    sightings.seen("eth1", sighted("a", "10.77.0.2"))
+    words = [sightings.heard("a", at) for at in (0.0, 0.5, 0.99, 1.0, 1.5)]
+    assert words == [Heard(handle("a")), None, None, Heard(handle("a")), None]
+    assert sightings.heard("b", 0.0) is None

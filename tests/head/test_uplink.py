@@ -214,7 +214,7 @@ def test_an_interface_that_cannot_be_listened_on_is_told_with_the_next_step() ->
     places, problems = find_places(net(ETH0, LAN, ETH1), ("eth0", "eth1", "usb0"))
     assert places == [Place("eth0", 2, "192.168.1.5")]
     assert [problem.partition(".")[0] for problem in problems] == [
-        "eth1 has no IPv4 address",
+        "eth1 has no address",
         "usb0 is not there",
     ]
     assert all("Next: " in problem for problem in problems)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.cluster.node import NodeId
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, State
 from sciabc_tui.errors import ServiceUnavailable
 from tests.tui.states import job
 
@@ -18,6 +18,7 @@ class CapturingClient:
         self.asked: list[tuple[object, ...]] = []
         self.log_data = log
         self.ended = False
+        self.past: tuple[LogEntry, ...] = ()
         self.refusal: Exception | None = None
         self._states = list(states)
         self._news = threading.Condition()
@@ -75,6 +76,11 @@ class CapturingClient:
         start = max(0, len(self.log_data) + offset) if offset < 0 else offset
         data = self.log_data[start : start + limit]
         return LogChunk(data, start + len(data), self.ended)
+
+    def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+        """Give what happened."""
+        self._take("events", since)
+        return tuple(entry for entry in self.past if entry.seq > since)[-limit:]
 
     def approve(self, node: NodeId, fingerprint: str, /) -> None:
         """Take an approval."""

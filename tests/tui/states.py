@@ -68,9 +68,23 @@ def board(number: int, *, cpu: float = 97.0, age: float = 0.4) -> Node:
             memory_total=8 * 2**30,
             temperature=58.0 + number,
             uptime=86400.0 * number + 3600,
+            cores=tuple(round(cpu * share) for share in (1.0, 0.98, 0.99, 0.5)),
+            throttle=0x50000,
+            disk_used=9 * 2**30,
+            disk_total=29 * 2**30,
+            received=1.24e6,
+            sent=35e3,
         ),
         facts=Facts(
-            cores=4, machine="aarch64", kernel="6.12.25+rpt-rpi-v8", model="Raspberry Pi 5 Model B Rev 1.0"
+            cores=4,
+            machine="aarch64",
+            kernel="6.12.25+rpt-rpi-v8",
+            model="Raspberry Pi 5 Model B Rev 1.0",
+            serial=f"10000000c0ffee{number:02d}",
+            os="Debian GNU/Linux 12 (bookworm)",
+            mpi="Open MPI 4.1.4",
+            python="3.11.2",
+            mpi4py="3.1.4",
         ),
         trend=_TREND if cpu > 50 else _IDLE,
     )
@@ -255,6 +269,27 @@ def lost() -> State:
         ),
         panel=PanelView(("!node03 DOWN   ♥", "2m14s       1of2"), LampState.DEGRADED),
     )
+
+
+def happened() -> tuple[LogEntry, ...]:
+    """Give what happened in `lost`, and before its service began."""
+    yesterday = (
+        (Severity.INFO, "head service 0.1.0 started"),
+        (Severity.WARN, "node02 suspect: missed 3 readings"),
+        (Severity.INFO, "node02 is back: reading"),
+        (Severity.ERROR, "4 nodes lost together: switch or power? (node[01-04])"),
+        (
+            Severity.ERROR,
+            f"node07: host key changed, is {key_of('other').fingerprint}. "
+            "If you re-flashed it: sciabc-tui nodes forget node07",
+        ),
+    )
+    old = tuple(
+        LogEntry(number, WALL - 90000 + 600 * number, severity, text)
+        for number, (severity, text) in enumerate(yesterday * 5, 1)
+    )
+    newer = (replace(entry, seq=entry.seq + len(old)) for entry in lost().log)
+    return (*old, *newer)
 
 
 def many(count: int) -> State:

@@ -10,11 +10,12 @@ from textual.widgets import Input
 
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.node import NodeId, Readiness, Trust
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.state import LogEntry, Severity, State
 from sciabc_tui.errors import CommandRefused
 from sciabc_tui.tui.screens.approve import ApproveScreen
 from sciabc_tui.tui.screens.dashboard import DashboardScreen
 from sciabc_tui.tui.screens.help import HelpScreen
+from sciabc_tui.tui.screens.history import HistoryScreen
 from sciabc_tui.tui.screens.log import LogScreen
 from sciabc_tui.tui.screens.new_job import NewJobScreen
 from sciabc_tui.tui.screens.node import NodeScreen
@@ -109,7 +110,7 @@ async def test_approve_one_or_all() -> None:
     client = CapturingClient(_with_new_nodes())
     five, eight = states.key_of("node05").fingerprint, states.key_of("node08").fingerprint
     async with on_stage(client) as stage:
-        await stage.press("a", "j", "a")
+        await stage.press("a", "G", "a")
         await stage.until(lambda: asked(client))
         assert asked(client) == [("approve", "node08", eight)]
         await stage.press("A")
@@ -118,6 +119,103 @@ async def test_approve_one_or_all() -> None:
             ("approve", "node05", five),
             ("approve", "node08", eight),
         ]
+
+
+async def test_a_changed_key_is_only_forgotten_deliberately() -> None:
+    """On a changed key `a` and `A` approve nothing of it; `f` asks first and names what is lost."""
+    client = CapturingClient(states.lost())
+    async with on_stage(client) as stage:
+        await stage.press("a", "a", "A")
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("approve", "node05", states.key_of("node05").fingerprint)]
+        await stage.press("f", "n", "j", "f")
+        await stage.until_text("forget the node")
+        await stage.press("y")
+        await stage.until(lambda: len(asked(client)) == 2)
+        assert asked(client)[1] == ("forget", "node07")
+        await stage.press("G", "f")
+        assert isinstance(stage.app.screen, ApproveScreen)
+
+
+def _event(seq: int) -> LogEntry:
+    severity = Severity.ERROR if seq % 10 == 0 else Severity.INFO
+    return LogEntry(seq, states.WALL - 1000 + seq, severity, f"event {seq}.")
+
+
+def _happened(first: int, last: int) -> State:
+    return replace(states.ready(), log=tuple(map(_event, range(first, last + 1))))
+
+
+async def test_events_reach_back_before_the_state() -> None:
+    """The screen joins what the service kept with what the state carries, each once, the newest last."""
+    client = CapturingClient(_happened(101, 120))
+    client.past = tuple(map(_event, range(1, 121)))
+    async with on_stage(client) as stage:
+        await stage.press("e")
+        await stage.until_text("Events  120  following")
+        assert asked(client) == [("events", 0)]
+        assert "event 120." in stage.text
+        await stage.press("g")
+        await stage.until_text("paused: f follows")
+        assert "event 1." in stage.text
+        client.send(_happened(102, 121))
+        await stage.until_text("Events  121  paused")
+        assert "event 1." in stage.text
+        await stage.press("f")
+        await stage.until_text("event 121.")
+
+
+async def test_a_gap_in_the_events_is_filled() -> None:
+    """When more happened between two states than a state carries, the rest is asked for."""
+    client = CapturingClient(_happened(1, 5))
+    client.past = tuple(map(_event, range(1, 6)))
+    async with on_stage(client) as stage:
+        await stage.press("e")
+        await stage.until(lambda: len(asked(client)) == 1)
+        client.past = tuple(map(_event, range(1, 41)))
+        client.send(_happened(31, 40))
+        await stage.until_text("Events  40  following")
+        assert asked(client) == [("events", 0), ("events", 5)]
+
+
+async def test_another_service_begins_anew() -> None:
+    """Events of a service whose numbers are lower replace those of the one before."""
+    client = CapturingClient(_happened(101, 120))
+    async with on_stage(client) as stage:
+        await stage.press("e")
+        await stage.until_text("event 120.")
+        fresh = _happened(1, 2)
+        client.send(replace(fresh, head=replace(fresh.head, started=states.WALL)))
+        await stage.until_text("Events  2  following")
+        assert "event 120." not in stage.text
+
+
+async def test_events_are_filtered() -> None:
+    """`/` filters by text or severity while typing, Enter keeps it, Esc clears it, Esc again goes back."""
+    client = CapturingClient(_happened(1, 120))
+    async with on_stage(client) as stage:
+        await stage.press("e", "slash", *"error")
+        await stage.until_text('Events  12 of 120 with "error"')
+        await stage.press("enter")
+        client.send(_happened(1, 130))
+        await stage.until_text('Events  13 of 130 with "error"')
+        await stage.press("slash", *"zzz", "enter")
+        await stage.until_text("no event matches")
+        await stage.press("escape")
+        await stage.until_text("Events  130  following")
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, DashboardScreen)
+
+
+async def test_events_that_can_t_be_read_are_told() -> None:
+    """What the state carries is shown all the same, with the reason why there is no more."""
+    client = CapturingClient(_happened(1, 5))
+    client.refusal = CommandRefused("the disk is gone")
+    async with on_stage(client) as stage:
+        await stage.press("tab", "tab", "enter")
+        await stage.until_text("the disk is gone")
+        assert "event 5." in stage.text
+        assert isinstance(stage.app.screen, HistoryScreen)
 
 
 async def test_approve_is_not_offered_without_keys() -> None:
@@ -219,6 +317,7 @@ async def test_every_screen_goes_back() -> None:
             (("a",), ApproveScreen),
             (("n",), NewJobScreen),
             (("enter",), NodeScreen),
+            (("e",), HistoryScreen),
         ):
             await stage.press(*keys)
             assert isinstance(stage.app.screen, screen)

@@ -49,6 +49,23 @@ async def _approve(stage: Stage) -> None:
     await stage.until_text("ssh-keygen")
 
 
+async def _forget(stage: Stage) -> None:
+    await stage.press("a", "f")
+    await stage.until_text("leave it")
+
+
+async def _events(stage: Stage) -> None:
+    stage.client.past = states.happened()
+    await stage.press("e")
+    await stage.until_text("following")
+
+
+async def _events_filtered(stage: Stage) -> None:
+    await _events(stage)
+    await stage.press("slash", *"node03")
+    await stage.until_text("with")
+
+
 async def _node(stage: Stage) -> None:
     await stage.press("j", "enter")
     await stage.until_text("Jobs there")
@@ -68,6 +85,9 @@ SCENES: dict[str, tuple[Callable[[], states.State], Callable[[Stage], Awaitable[
     "new-job": (states.ready, _new_job),
     "help": (states.ready, _help),
     "approve": (states.lost, _approve),
+    "forget": (states.lost, _forget),
+    "events": (states.lost, _events),
+    "events-filtered": (states.lost, _events_filtered),
     "node": (states.lost, _node),
     "drain": (states.lost, _drain),
     "simulated": (lambda: states.simulated(states.running()), _nothing),

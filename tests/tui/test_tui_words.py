@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from sciabc_tui.cluster.job import JobState
-from sciabc_tui.cluster.node import NodeId
-from sciabc_tui.cluster.state import LampState
+from sciabc_tui.cluster.node import Drain, NodeId
+from sciabc_tui.cluster.state import LampState, LogEntry, Severity
 from sciabc_tui.tui.actions import ACTIONS, Place, Verb, at, footer, help_lines
-from sciabc_tui.tui.present import detail, events, forms, jobs, nodes
+from sciabc_tui.tui.present import detail, events, forms, history, jobs, nodes, trust
 from sciabc_tui.tui.present.cells import Tone, cell_width, fit, plain, wrapped
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs, choose, plot, trend
 from sciabc_tui.tui.present.layout import share
@@ -74,11 +74,82 @@ def test_farewell_names_the_jobs_that_go_on() -> None:
     assert "job 42 nbody goes on" in forms.farewell(seen(states.running()))
 
 
-def test_only_unapproved_keys_are_listed() -> None:
-    """The list to approve holds each node that waits with its whole fingerprint, and no changed key."""
-    table = forms.keys(seen(states.lost()), 77)
-    assert [row.key for row in table.rows] == ["node05"]
-    assert states.key_of("node05").fingerprint in text(table.rows[0].cells)
+@pytest.mark.parametrize("width", [77, 137])
+def test_keys_to_judge_are_listed_whole(width: int) -> None:
+    """A changed key is listed first and in red, with the old and the new one; one that waits after it."""
+    state = states.lost()
+    entry = LogEntry(13, states.WALL - 65, Severity.ERROR, "node07: host key changed, is SHA256:x")
+    table = trust.keys(seen(replace(state, log=(*state.log, entry))), width)
+    assert [trust.node_of(row.key) for row in table.rows] == ["node07"] * 3 + ["node05"]
+    changed, was, is_, waits = (text(row.cells) for row in table.rows)
+    assert "HOST KEY CHANGED 1m05s ago" in changed
+    assert states.key_of("node07").fingerprint in was
+    assert states.key_of("other").fingerprint in is_
+    assert {cell.tone for row in table.rows[:3] for cell in row.cells} == {Tone.BAD}
+    assert states.key_of("node05").fingerprint in waits
+    assert ("1h00m" in waits) == (width > 100)
+
+
+def test_a_changed_key_without_a_known_time_has_none() -> None:
+    """A change that the log no longer tells of is shown without a number."""
+    table = trust.keys(seen(states.lost()), 77)
+    assert text(table.rows[0].cells).rstrip().endswith("HOST KEY CHANGED")
+
+
+def test_forgetting_names_what_is_lost() -> None:
+    """The trust, the drained flag and the jobs there are each named, and that it may be somebody else."""
+    node = replace(states.lost().nodes[NodeId("node07")], drained=Drain("fan broken", "pi", 0.0))
+    question = " ".join(trust.forget_question(node, seen(states.lost())).lines)
+    assert states.key_of("node07").fingerprint in question
+    assert 'drained flag "fan broken" by pi' in question
+    assert "who answers at its address" in question
+    busy = states.running().nodes[NodeId("node01")]
+    assert "Job 42" in " ".join(trust.forget_question(busy, seen(states.running())).lines)
+
+
+def _entries(*numbers: int) -> tuple[LogEntry, ...]:
+    return tuple(LogEntry(n, states.WALL - 100 + n, Severity.WARN, f"event {n} " + "x" * n) for n in numbers)
+
+
+def test_events_are_merged_by_their_numbers() -> None:
+    """Older, newer and doubled events end up once each, in order; the oldest go when it is too many."""
+    assert history.merged((), _entries(3, 4)) == _entries(3, 4)
+    assert history.merged(_entries(3, 4), _entries(5)) == _entries(3, 4, 5)
+    assert history.merged(_entries(3, 4, 8), _entries(1, 2, 3, 5)) == _entries(1, 2, 3, 4, 5, 8)
+    assert history.merged(_entries(3), ()) == _entries(3)
+    many = tuple(LogEntry(n, 0.0, Severity.INFO, "x") for n in range(history.KEPT + 5))
+    assert history.merged((), many)[0].seq == 5
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, LINUX, ASCII])
+def test_an_event_is_shown_whole(glyphs: Glyphs) -> None:
+    """A long text goes on under its beginning; time, glyph and word of the severity stand once."""
+    entry = LogEntry(1, states.WALL, Severity.ERROR, "node07 " * 30 + "\x1b[31mend")
+    view = seen(states.ready(), glyphs=glyphs)
+    lines = history.lines([entry], view, 79, dated=True)
+    texts = [text(line) for line in lines]
+    assert texts[0].startswith(f"21 Nov 14:00:00 {glyphs.events[Severity.ERROR]} error node07")
+    assert all(line.startswith(" " * 24) and cell_width(line) <= 79 for line in texts[1:])
+    assert " ".join(part[24:] for part in texts).split() == ["node07"] * 30 + ["end"]
+    assert all(len(line) == 3 for line in lines)
+
+
+def test_events_are_filtered_by_text_and_severity() -> None:
+    """A filter finds what happened, and how severe it was."""
+    mixed = (*_entries(1, 2), LogEntry(3, 0.0, Severity.ERROR, "node03 down"))
+    assert [entry.seq for entry in history.matching(mixed, "EVENT 2")] == [2]
+    assert [entry.seq for entry in history.matching(mixed, "error")] == [3]
+
+
+def test_the_day_is_told_when_it_was_another() -> None:
+    """Events of before midnight show their day: on the dashboard in place of the time."""
+    view = seen(states.ready())
+    old = (LogEntry(1, states.WALL - 86400, Severity.INFO, "long ago"),)
+    assert history.spans_days(old, view)
+    assert not history.spans_days(_entries(1), view)
+    assert not history.spans_days((), view)
+    rows = events.table(seen(replace(states.ready(), log=old)), 77).rows
+    assert text(rows[0].cells).startswith("20 Nov   ")
 
 
 def test_node_facts_tell_the_next_step() -> None:

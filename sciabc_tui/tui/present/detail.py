@@ -1,18 +1,33 @@
 """One node in full, one job's heading, and what a cluster without nodes needs to hear."""
 
+from dataclasses import replace
+
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.node import TREND_LENGTH, Drain, Node, NodeId, Origin, RowWord, Trust
+from sciabc_tui.cluster.node import (
+    TREND_LENGTH,
+    Drain,
+    Facts,
+    Node,
+    NodeId,
+    Origin,
+    Reading,
+    RowWord,
+    Trust,
+)
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.schedule import used_slots
 from sciabc_tui.cluster.wording import span
-from sciabc_tui.tui.present.cells import Cell, Line, Tone, dimmed_line, fit, plain, wrapped
-from sciabc_tui.tui.present.glyphs import plot
+from sciabc_tui.tui.present.cells import Cell, Line, Tone, cell_width, dimmed_line, fit, plain, wrapped
+from sciabc_tui.tui.present.glyphs import Glyphs, plot, trend
 from sciabc_tui.tui.present.jobs import TONES, Entry, details, ranks, run_time, state_cell
-from sciabc_tui.tui.present.nodes import Seat, percent, seats
+from sciabc_tui.tui.present.nodes import Seat, heat, percent, seats, throttle_words
 from sciabc_tui.tui.present.nodes import state_cell as node_state_cell
 from sciabc_tui.tui.present.view import UNKNOWN, View
 
 _LABEL = 10
+_LEFT = 44
+"""Cells of the left one of two fields on a line."""
+_CORE_LABEL = 10
 _PLOT_HEIGHT = 4
 
 _NEXT_STEPS = {
@@ -56,38 +71,107 @@ def _state_lines(seat: Seat, width: int) -> list[Line]:
     return [*lines, *_field("next", step, width, Tone.ACCENT)] if step else lines
 
 
+def _pair(left: tuple[str, str], right: tuple[str, str], width: int) -> list[Line]:
+    """Give two labelled texts beside each other; below each other where they don't fit."""
+    rest = width - _LEFT - _LABEL
+    if cell_width(left[1]) > _LEFT - _LABEL - 1 or cell_width(right[1]) > rest or rest < len(UNKNOWN):
+        return [*_field(*left, width), *_field(*right, width)]
+    ((label, text),) = _field(*left, width)
+    ((other, value),) = _field(*right, width)
+    return [(label, replace(text, text=fit(text.text, _LEFT - _LABEL)), other, value)]
+
+
 def _load_lines(seat: Seat, width: int) -> list[Line]:
-    node = seat.node
-    reading = node.reading if node.present else None
-    drawn = plot(node.trend, _PLOT_HEIGHT, min(TREND_LENGTH, width - _LABEL - 6), seat.glyphs)
-    if reading is None or not any(line.strip() for line in drawn):
-        cpu = _field("cpu", percent(reading.cpu_percent if reading else None), width)
-    else:
-        marks = ("100%", *("" for _ in range(_PLOT_HEIGHT - 2)), "0%")
-        labels = (f"cpu {percent(reading.cpu_percent):>5}", "", "", "")
-        cpu = [
-            (
-                Cell(fit(label, _LABEL), Tone.DIM),
-                Cell(fit(mark, 4, right=True) + seat.glyphs.bar, Tone.DIM),
-                Cell(line, Tone.BUSY),
-            )
-            for label, mark, line in zip(labels, marks, drawn, strict=True)
-        ]
-    degrees = reading.temperature if reading else None
+    reading = seat.node.reading if seat.node.present else None
     memory = reading.memory_percent if reading else None
     amount = (
-        f"  {_gib(reading.memory_used)} of {_gib(reading.memory_total)} GiB"
+        f" {_gib(reading.memory_used)} of {_gib(reading.memory_total)} GiB"
         if reading and memory is not None
         else ""
     )
-    sign = seat.glyphs.degree if seat.glyphs.degree == "C" else f"{seat.glyphs.degree}C"
     return [
-        *cpu,
-        *_field("memory", percent(memory) + amount, width),
-        *_field("temp", UNKNOWN if degrees is None else f"{degrees:.0f}{sign}", width),
-        *_field("slots", f"{seat.used} of {node.slots} used" if node.slots else "", width),
-        *_field("up", span(reading.uptime) if reading and reading.uptime is not None else "", width),
+        *_cpu_lines(seat, reading, width),
+        *_pair(("memory", percent(memory) + amount), ("disk", _disk(reading)), width),
+        *_field("temp", _warmth(seat, reading), width, (reading and heat(reading)) or Tone.PLAIN),
     ]
+
+
+def _cpu_lines(seat: Seat, reading: Reading | None, width: int) -> list[Line]:
+    """Draw the CPU over time, and beside it each core now."""
+    drawn = plot(seat.node.trend, _PLOT_HEIGHT, min(TREND_LENGTH, width - _LABEL - 6), seat.glyphs)
+    if reading is None or not any(line.strip() for line in drawn):
+        return _field("cpu", percent(reading.cpu_percent if reading else None), width)
+    marks = ("100%", *("" for _ in range(_PLOT_HEIGHT - 2)), "0%")
+    labels = (f"cpu {percent(reading.cpu_percent):>5}", "", "", "")
+    room = width - _LABEL - 5 - cell_width(drawn[0])
+    beside = _cores(reading.cores, room, seat.glyphs)
+    return [
+        (
+            Cell(fit(label, _LABEL), Tone.DIM),
+            Cell(fit(mark, 4, right=True) + seat.glyphs.bar, Tone.DIM),
+            Cell(line, Tone.BUSY),
+            *cores,
+        )
+        for label, mark, line, cores in zip(labels, marks, drawn, beside, strict=True)
+    ]
+
+
+def _cores(shares: tuple[int, ...], room: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """Draw the cores beside the plot, each as a bar; where they are more than lines, each as one column."""
+    nothing: tuple[Line, ...] = ((),) * _PLOT_HEIGHT
+    length = room - _CORE_LABEL - len("100%") - 1
+    if not shares or length < 6:
+        return nothing
+    if len(shares) <= _PLOT_HEIGHT:
+        full, whole = glyphs.levels[-1], min(length, 10)
+        bars = (
+            (
+                Cell(fit(f"   core {core}", _CORE_LABEL), Tone.DIM),
+                Cell(fit(full * round(share * whole / 100), whole), Tone.BUSY),
+                Cell(fit(f"{share}%", 5, right=True)),
+            )
+            for core, share in enumerate(shares)
+        )
+        return (*bars, *nothing)[:_PLOT_HEIGHT]
+    taken = max(1, room - _CORE_LABEL)
+    rows = [shares[start : start + taken] for start in range(0, len(shares), taken)][:_PLOT_HEIGHT]
+    strips = (
+        (
+            Cell(fit("" if number else "   cores", _CORE_LABEL), Tone.DIM),
+            Cell(trend(row, len(row), glyphs), Tone.BUSY),
+        )
+        for number, row in enumerate(rows)
+    )
+    return (*strips, *nothing)[:_PLOT_HEIGHT]
+
+
+def _disk(reading: Reading | None) -> str:
+    if reading is None or reading.disk_used is None or not reading.disk_total:
+        return ""
+    return f"{percent(100 * reading.disk_used / reading.disk_total)} of {_gib(reading.disk_total)} GiB"
+
+
+def _network(reading: Reading | None) -> str:
+    if reading is None or reading.received is None or reading.sent is None:
+        return ""
+    return f"in {_rate(reading.received)} out {_rate(reading.sent)} B/s"
+
+
+def _rate(amount: float) -> str:
+    """Write bytes a second in at most four characters and a prefix."""
+    for prefix in ("", "k", "M"):
+        if amount < 999.5:
+            return f"{amount:.1f}{prefix}" if prefix and amount < 9.95 else f"{amount:.0f}{prefix}"
+        amount /= 1000
+    return f"{amount:.1f}G"
+
+
+def _warmth(seat: Seat, reading: Reading | None) -> str:
+    degrees = reading.temperature if reading else None
+    sign = seat.glyphs.degree if seat.glyphs.degree == "C" else f"{seat.glyphs.degree}C"
+    words = UNKNOWN if degrees is None else f"{degrees:.0f}{sign}"
+    flags = reading.throttle if reading else None
+    return f"{words}; {f'throttling {UNKNOWN}' if flags is None else throttle_words(flags)}"
 
 
 def _gib(amount: int | None) -> str:
@@ -96,12 +180,18 @@ def _gib(amount: int | None) -> str:
 
 def _fact_lines(seat: Seat, width: int) -> list[Line]:
     node = seat.node
-    known = node.facts
-    machine = f"{known.cores} cores {known.machine}" if known and known.cores else ""
+    reading = node.reading if node.present else None
+    known = node.facts or Facts()
+    slots = f"{seat.used} of {node.slots} used" if node.slots else ""
+    machine = f"{known.cores} cores {known.machine}" if known.cores else ""
+    up = span(reading.uptime) if reading and reading.uptime is not None else ""
+    python = f"{known.python or UNKNOWN}, mpi4py {known.mpi4py or UNKNOWN}"
     lines = [
-        *_field("model", plain(known.model) if known else "", width),
-        *_field("machine", plain(machine), width),
-        *_field("kernel", plain(known.kernel) if known else "", width),
+        *_pair(("slots", slots), ("network", _network(reading)), width),
+        *_pair(("machine", plain(machine)), ("up", up), width),
+        *_pair(("model", plain(known.model)), ("serial", plain(known.serial)), width),
+        *_pair(("os", plain(known.os)), ("kernel", plain(known.kernel)), width),
+        *_pair(("mpi", plain(known.mpi)), ("python", plain(python)), width),
         *_field("address", plain(", ".join(node.addresses) or node.address), width),
     ]
     if node.origin is Origin.LOCAL:

@@ -15,9 +15,9 @@ from sciabc_tui.tui.present.cells import (
     wrapped,
 )
 from sciabc_tui.tui.present.nodes import short_keys
-from sciabc_tui.tui.present.view import View, clock_time, lamp_cell
+from sciabc_tui.tui.present.view import View, lamp_cell, moment
 
-_TONES = {Severity.INFO: Tone.DIM, Severity.WARN: Tone.WARN, Severity.ERROR: Tone.BAD}
+TONES = {Severity.INFO: Tone.DIM, Severity.WARN: Tone.WARN, Severity.ERROR: Tone.BAD}
 
 
 def table(view: View, width: int) -> Table:
@@ -36,9 +36,12 @@ def table(view: View, width: int) -> Table:
 
 def _rows(entry: LogEntry, view: View, width: int) -> tuple[Row, ...]:
     text_width = max(10, width - 11)
-    tone = _TONES[entry.severity]
+    tone = TONES[entry.severity]
     texts = wrapped(short_keys(plain(entry.text)), text_width)
-    first = Cell(f"{clock_time(entry.wall)} ", Tone.DIM), Cell(f"{view.glyphs.events[entry.severity]} ", tone)
+    first = (
+        Cell(f"{moment(entry.wall, view.wall)} ", Tone.DIM),
+        Cell(f"{view.glyphs.events[entry.severity]} ", tone),
+    )
     text_tone = tone if entry.severity is not Severity.INFO else Tone.PLAIN
     head = Row(f"{entry.seq}", (*first, Cell(fit(texts[0], text_width), text_tone)))
     rest = (

@@ -9,10 +9,7 @@ from sciabc_tui.cluster.schedule import Placed, Waits, place, total_slots
 from sciabc_tui.tui.present.cells import (
     Cell,
     Line,
-    Row,
-    Table,
     Tone,
-    dimmed,
     dimmed_line,
     fit,
     plain,
@@ -20,7 +17,6 @@ from sciabc_tui.tui.present.cells import (
 )
 from sciabc_tui.tui.present.jobs import ranks as ranks_of
 from sciabc_tui.tui.present.jobs import run_time
-from sciabc_tui.tui.present.nodes import pending_keys
 from sciabc_tui.tui.present.view import View
 
 BUNDLED = ("hello", "powers", "mergesort")
@@ -128,35 +124,6 @@ def _rank_map(allocation: tuple[Allocation, ...], width: int) -> list[Line]:
             cells += [Cell(fit(numbers, left, right=True) + " ", Tone.ACCENT), Cell(fit(name, right + 3))]
         lines.append(tuple(cells))
     return lines
-
-
-def keys(view: View, width: int) -> Table:
-    """List the host keys that wait for approval."""
-    nodes = pending_keys(view.state) if view.state else ()
-    longest = min(20, max((len(plain(node.name)) for node in nodes), default=4))
-    rows = tuple(_key_row(node, longest, width, view) for node in nodes)
-    heading = f"{fit('node', longest)}  {fit('address', 15)}  host key"
-    result = Table("Approve", heading, rows, note=str(len(rows)), empty="no host key waits for approval")
-    return dimmed(result) if view.stale else result
-
-
-def _key_row(node: Node, longest: int, width: int, view: View) -> Row:
-    text = plain(node.host_key.fingerprint if node.host_key else "")
-    cells = (
-        Cell(fit(plain(node.name), longest) + "  "),
-        Cell(fit(plain(node.address), 15) + "  ", Tone.DIM),
-        Cell(fit(text, max(10, width - longest - 19), cut=view.glyphs.cut), Tone.ACCENT),
-    )
-    return Row(str(node.id), cells)
-
-
-def key_help(width: int) -> tuple[Line, ...]:
-    """Say what approving means and how to check a key."""
-    texts = (
-        "Nothing runs on a node before its host key is approved. Compare it with what the board prints:",
-        "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
-    )
-    return tuple((Cell(f" {part}", Tone.DIM),) for text in texts for part in wrapped(text, width - 3))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from sciabc_tui.cluster.health import HEAD_HOT
-from sciabc_tui.cluster.node import Node, Origin, RowWord, Trust, row_word
+from sciabc_tui.cluster.node import Node, Origin, Reading, RowWord, Trust, row_word
 from sciabc_tui.cluster.schedule import used_slots
 from sciabc_tui.cluster.state import State
 from sciabc_tui.cluster.wording import evidence, span
@@ -14,6 +14,14 @@ from sciabc_tui.tui.present.glyphs import Glyphs, trend
 from sciabc_tui.tui.present.view import UNKNOWN, View
 
 _FINGERPRINT = re.compile(r"SHA256:([A-Za-z0-9+/]{6})[A-Za-z0-9+/]{30,}([A-Za-z0-9+/]{4})")
+
+WARM = 75.0
+"""Degrees Celsius that are worth a look; a Raspberry Pi slows down at `HEAD_HOT`."""
+
+_THROTTLE_WORDS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
+"""By bit; the same from bit 16 on."""
+
+_THROTTLED_NOW = 0xF
 
 TONES = {
     RowWord.READY: Tone.OK,
@@ -159,9 +167,26 @@ def _memory(seat: Seat) -> Cell:
 def _temperature(seat: Seat) -> Cell:
     reading = seat.node.reading if seat.node.present else None
     degrees = reading.temperature if reading else None
-    if degrees is None:
+    if reading is None or degrees is None:
         return Cell(UNKNOWN, seat.measured)
-    return Cell(f"{degrees:.0f}{seat.glyphs.degree}", Tone.WARN if degrees >= HEAD_HOT else seat.measured)
+    hindered = "!" if reading.throttle is not None and reading.throttle & _THROTTLED_NOW else ""
+    return Cell(f"{degrees:.0f}{seat.glyphs.degree}{hindered}", heat(reading) or seat.measured)
+
+
+def heat(reading: Reading) -> Tone | None:
+    """Give the tone of a temperature that is worth a look, and of a board that the firmware slows down."""
+    degrees = reading.temperature if reading.temperature is not None else 0.0
+    if degrees >= HEAD_HOT or (reading.throttle or 0) & _THROTTLED_NOW:
+        return Tone.BAD
+    return Tone.WARN if degrees >= WARM else None
+
+
+def throttle_words(flags: int) -> str:
+    """Say what the firmware's flags mean: what it does now, and what it did since the node's boot."""
+    now = [word for bit, word in enumerate(_THROTTLE_WORDS) if flags >> bit & 1]
+    once = [word for bit, word in enumerate(_THROTTLE_WORDS) if flags >> bit + 16 & 1 and word not in now]
+    said = [f"{', '.join(words)} {when}" for words, when in ((now, "now"), (once, "since boot")) if words]
+    return "; ".join(said) or "never throttled"
 
 
 def _load(seat: Seat) -> Cell:

@@ -60,6 +60,17 @@ def clock_time(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%H:%M:%S")
 
 
+def moment(wall: float, now: float) -> str:
+    """Write a time of day in eight cells, or the day when it was another one."""
+    there, here = (datetime.fromtimestamp(at, UTC).astimezone() for at in (wall, now))
+    return f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%d %b}".ljust(8)
+
+
+def date_time(wall: float) -> str:
+    """Write a day and a time of day, in this machine's time zone."""
+    return f"{datetime.fromtimestamp(wall, UTC).astimezone():%d %b %H:%M:%S}"
+
+
 def header(view: View, width: int) -> Line:
     """Say where to connect and whether it is well, in exactly `width` cells."""
     glyphs = view.glyphs

@@ -6,19 +6,19 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from typing_extensions import override
 
-from sciabc_tui.cluster.node import Node
-from sciabc_tui.tui.actions import Place
+from sciabc_tui.cluster.node import Node, NodeId, Trust
+from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
-from sciabc_tui.tui.present.forms import key_help, keys
 from sciabc_tui.tui.present.nodes import pending_keys
-from sciabc_tui.tui.requests import ApproveKey
+from sciabc_tui.tui.present.trust import changed_keys, key_help, keys, node_of
+from sciabc_tui.tui.requests import ApproveKey, ForgetNode
 from sciabc_tui.tui.screens.base import ClusterScreen, Link
 from sciabc_tui.tui.widgets.lines import Lines
 from sciabc_tui.tui.widgets.table import TableView
 
 
 class ApproveScreen(ClusterScreen):
-    """Name, address and fingerprint of each; one or all can be approved."""
+    """Name, address and fingerprint of each; one or all can be approved, a changed one only be forgotten."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.APPROVE)
 
@@ -41,7 +41,8 @@ class ApproveScreen(ClusterScreen):
     @override
     def present(self) -> None:
         width = self.size.width
-        self._about.put(key_help(width))
+        changed = bool(self.view.state and changed_keys(self.view.state))
+        self._about.put(key_help(width, changed=changed))
         self._keys.put(keys(self.view, width - 3))
 
     @property
@@ -49,17 +50,42 @@ class ApproveScreen(ClusterScreen):
     def place(self) -> Place:
         return Place.APPROVE
 
+    @override
+    def hidden(self) -> set[Verb]:
+        here = self._here()
+        hidden = super().hidden()
+        if here is None or here.trust is not Trust.CHANGED:
+            hidden.add(Verb.FORGET)
+        if here is None or here.trust is Trust.CHANGED:
+            hidden.add(Verb.APPROVE)
+        return hidden if self._waiting() else hidden | {Verb.APPROVE_ALL}
+
+    def _here(self) -> Node | None:
+        state = self.view.state
+        return state.nodes.get(NodeId(node_of(self._keys.key))) if state else None
+
+    def on_table_view_moved(self) -> None:
+        """Print the keys that apply."""
+        self.show_keys()
+
     def _waiting(self) -> tuple[Node, ...]:
         return pending_keys(self.view.state) if self.view.state else ()
 
     @override
     def action_approve(self) -> None:
         """Ask for trust in the key under the cursor."""
-        self._approve(tuple(node for node in self._waiting() if node.id == self._keys.key))
+        here = self._here()
+        self._approve(tuple(node for node in self._waiting() if node is here))
 
     def action_approve_all(self) -> None:
         """Ask for trust in every key on the list as it is shown."""
         self._approve(self._waiting())
+
+    def action_forget(self) -> None:
+        """Ask for the node with the changed key to be forgotten."""
+        here = self._here()
+        if here is not None:
+            self.link.tell(ForgetNode(here.id))
 
     def _approve(self, nodes: tuple[Node, ...]) -> None:
         for node in nodes:

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from typing_extensions import override
 
 from sciabc_tui.tui.actions import Action, Place, Verb, at, footer
-from sciabc_tui.tui.present.nodes import pending_keys
+from sciabc_tui.tui.present.trust import to_judge
 from sciabc_tui.tui.present.view import View, banner, header
 from sciabc_tui.tui.requests import Do, Request
 from sciabc_tui.tui.widgets.lines import Banner, FooterBar, HeaderBar
@@ -62,7 +62,7 @@ class ClusterScreen(Screen[None]):
     def hidden(self) -> set[Verb]:
         """Give the actions of this place that can't be done now."""
         state = self.view.state
-        return set() if state and pending_keys(state) else {Verb.APPROVE, Verb.APPROVE_ALL}
+        return set() if state and to_judge(state) else {Verb.APPROVE, Verb.APPROVE_ALL}
 
     def available(self) -> tuple[Action, ...]:
         """Give the actions that can be done here and now."""
@@ -111,6 +111,10 @@ class ClusterScreen(Screen[None]):
     def action_approve(self) -> None:
         """Ask for the list of host keys."""
         self.link.tell(Do(Verb.APPROVE))
+
+    def action_events(self) -> None:
+        """Ask for all that happened."""
+        self.link.tell(Do(Verb.EVENTS))
 
     def action_palette(self) -> None:
         """Ask for the command palette."""

@@ -106,7 +106,7 @@ class DashboardScreen(ClusterScreen):
             hidden.add(Verb.RESUME)
         if job is None or job.state.ended:
             hidden.add(Verb.CANCEL)
-        if (node if self.place is Place.NODES else job) is None:
+        if self.place is not Place.EVENTS and (node if self.place is Place.NODES else job) is None:
             hidden |= {Verb.OPEN, Verb.LOG}
         return hidden
 
@@ -129,8 +129,10 @@ class DashboardScreen(ClusterScreen):
         self.show_keys()
 
     def action_open(self) -> None:
-        """Open the node or the job under the cursor."""
-        if self.place is Place.JOBS and self._jobs.key:
+        """Open the node or the job under the cursor, or all events."""
+        if self.place is Place.EVENTS:
+            self.action_events()
+        elif self.place is Place.JOBS and self._jobs.key:
             self.link.tell(OpenJob(JobId(int(self._jobs.key))))
         elif self.place is Place.NODES and self._roster.key:
             self.link.tell(OpenNode(NodeId(self._roster.key)))

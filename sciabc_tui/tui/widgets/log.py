@@ -71,6 +71,15 @@ class LogView(ScrollView, can_focus=True):
             self._scroll(self.scroll_offset.y - dropped)
         self.refresh()
 
+    def put(self, lines: Sequence[Line]) -> None:
+        """Show these lines in place of all that are there."""
+        self._lines.clear()
+        self._lines.extend(lines)
+        self.total = len(lines)
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        self._scroll(self._end if self.following else self.scroll_offset.y)
+        self.refresh()
+
     def follow(self, *, following: bool) -> None:
         """Go to the end and stay there, or stay here."""
         if following:

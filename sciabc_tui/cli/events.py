@@ -1,0 +1,89 @@
+"""`sciabc-tui events`: what happened, and why."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+import typer
+
+from sciabc_tui.api.client import MOST_EVENTS
+from sciabc_tui.cli.connect import connected
+from sciabc_tui.cli.output import say
+from sciabc_tui.cli.session import session
+from sciabc_tui.cluster.state import LogEntry, Severity
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def events(
+    context: typer.Context,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what happens; ends with the service.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", min=1, max=MOST_EVENTS, help="How many: 50, or all with --since."),
+    ] = None,
+    since: Annotated[
+        str, typer.Option(metavar="AGE|HH:MM", help="Not older than 30s, 10m, 2h, 3d, or that time of day.")
+    ] = "",
+    severity: Annotated[Severity, typer.Option(help="This severe at least.")] = Severity.INFO,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line (docs/api.md).")
+    ] = False,
+) -> None:
+    """Show what happened and why, the newest last; also what happened before the service started."""
+    with connected(session(context), start=False) as client:
+        state = client.state()
+        if state.head.simulated and not as_json:
+            say("[SIMULATED]")
+        begin = begin_of(since, state.wall) if since else 0.0
+        least = _RANK[severity]
+        wanted = limit or (MOST_EVENTS if since else 50)
+        unfiltered = not since and not least
+        past = client.events(0, wanted if unfiltered else MOST_EVENTS)
+        chosen = [entry for entry in past if entry.wall >= begin and _RANK[entry.severity] >= least]
+        _show(chosen[-wanted:], as_json=as_json)
+        if follow:
+            newest = past[-1].seq if past else 0
+            _show(
+                (entry for entry in client.follow_events(newest) if _RANK[entry.severity] >= least),
+                as_json=as_json,
+            )
+
+
+def begin_of(text: str, now: float) -> float:
+    """Read `--since`: an age, or a time of day of the last 24 hours in this machine's time zone.
+
+    Args:
+        text: `30s`, `10m`, `2h`, `3d` or `HH:MM`.
+        now: Seconds since the epoch.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    age = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if age:
+        return now - int(age[1]) * _UNITS[age[2]]
+    try:
+        wanted = datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - the zone comes from `here` below
+    except ValueError:
+        raise typer.BadParameter(f"--since takes 30s, 10m, 2h, 3d or HH:MM, not {text!r}") from None
+    here = datetime.fromtimestamp(now, UTC).astimezone()
+    begin = datetime.combine(here.date(), wanted).astimezone()
+    if begin.timestamp() > now:
+        begin = datetime.combine(here.date() - timedelta(days=1), wanted).astimezone()
+    return begin.timestamp()
+
+
+def _show(entries: Iterable[LogEntry], *, as_json: bool) -> None:
+    for entry in entries:
+        if as_json:
+            typer.echo(msgspec.json.encode(entry).decode())
+        else:
+            at = datetime.fromtimestamp(entry.wall, UTC).astimezone()
+            say(f"{at:%Y-%m-%d %H:%M:%S}  {entry.severity.value:<5}  {entry.text}")

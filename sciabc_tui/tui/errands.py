@@ -1,0 +1,52 @@
+"""What the application has done by the service; each blocks, and gives the message that tells of it."""
+
+from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.job import JobId
+from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.tui import messages as msg
+from sciabc_tui.tui.ports import ClusterClient
+from sciabc_tui.tui.present.cells import plain
+
+
+class Errands:
+    """Each raises what the client raises."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        self._client = client
+
+    def submit(self, request: SubmitJob) -> msg.JobAccepted:
+        """Put a job into the queue."""
+        return msg.JobAccepted(self._client.submit(request))
+
+    def cancel(self, job: JobId) -> msg.Accepted:
+        """Cancel a job."""
+        self._client.cancel(job)
+        return msg.Accepted(f"job {job} is being cancelled")
+
+    def approve(self, node: NodeId, fingerprint: str) -> msg.Accepted:
+        """Trust a host key."""
+        self._client.approve(node, fingerprint)
+        return msg.Accepted(f"approved {plain(fingerprint)}")
+
+    def forget(self, node: NodeId, name: str) -> msg.Accepted:
+        """Forget a node."""
+        self._client.forget(node)
+        return msg.Accepted(f"{name} is forgotten; approve it anew if it is yours")
+
+    def drain(self, node: NodeId, name: str) -> msg.Accepted:
+        """Take no new jobs on a node."""
+        self._client.drain(node, "")
+        return msg.Accepted(f"{name} takes no new jobs")
+
+    def resume(self, node: NodeId) -> msg.Accepted:
+        """Take new jobs on a node again."""
+        self._client.resume(node)
+        return msg.Accepted("it takes new jobs again")
+
+    def read_log(self, job: JobId, offset: int, limit: int) -> msg.LogReceived:
+        """Read more of a job's log."""
+        return msg.LogReceived(self._client.log(job, offset=offset, limit=limit))
+
+    def read_events(self, since: int, limit: int) -> msg.EventsReceived:
+        """Read what happened."""
+        return msg.EventsReceived(self._client.events(since, limit))

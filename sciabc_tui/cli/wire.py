@@ -5,6 +5,7 @@ import contextlib
 import getpass
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import sdnotify  # pyright: ignore[reportMissingTypeStubs]
 
 from jobs.store import JobStore
 from sciabc_tui.api.server import ApiServer
-from sciabc_tui.cli.worlds import Reality, Simulation, World, panel
+from sciabc_tui.cli.worlds import Reality, Simulation, World, known_users, panel
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, HeadDescribed, State
 from sciabc_tui.config import Loaded, Settings
@@ -33,6 +34,9 @@ from sciabc_tui.head.statics import parse_nodes
 from sciabc_tui.head.trust import TrustStore
 
 log = logging.getLogger(__name__)
+
+DESCRIPTORS = 8192
+"""Files and sockets that the service may have open; a node takes two or three."""
 
 FIRST_LOOK = 5.0
 """Seconds that a starting service may take to see itself before clients are let in all the same."""
@@ -52,6 +56,7 @@ def run_head(loaded: Loaded, *, linger: bool, demo: bool, ready_fd: int | None) 
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its texts come from the network
+    _allow_descriptors()
     herald = Herald(ready_fd)
     state_dir = loaded.settings.paths.state_dir
     if demo:
@@ -61,6 +66,14 @@ def run_head(loaded: Loaded, *, linger: bool, demo: bool, ready_fd: int | None) 
             asyncio.run(_serve(loaded.settings, state_dir, herald, linger=linger, demo=demo))
     finally:
         herald.close()
+
+
+def _allow_descriptors() -> None:
+    """Take as many descriptors as 750 streams need, where the soft limit is the usual 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Herald:
@@ -102,17 +115,20 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         hub = StateHub(clock, State(log=events.load()))
         added = AddedNodes(state_dir, disk, parse_nodes(settings.cluster.nodes))
         added.load()
+        users = known_users(settings.cluster)
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
         world: World = (
-            Simulation(hub, clock, disk) if demo else Reality(settings, hub, clock, trust.known_hosts, worker)
+            Simulation(hub, clock, disk)
+            if demo
+            else Reality(settings, hub, clock, users, trust.known_hosts, worker)
         )
         dispatcher = Dispatcher(
             hub,
             world.runs,
             store,
             folder=state_dir / "jobs",
-            user=settings.cluster.user,
+            users=users,
             clock=clock,
             disk=disk,
         )

@@ -1,5 +1,6 @@
 """What stands between the head service and the outside: the real thing, or the simulation."""
 
+import getpass
 import os
 import sys
 from collections.abc import Sequence
@@ -9,12 +10,13 @@ from typing import Protocol
 
 from jobs.prepare import Site
 from sciabc_tui.cli.devices import glass_size, panel_devices
-from sciabc_tui.config import PanelSettings, Settings
+from sciabc_tui.config import ClusterSettings, PanelSettings, Settings
 from sciabc_tui.head.contacts import Contacts
 from sciabc_tui.head.demo import DemoAdapter
 from sciabc_tui.head.demo_runs import DemoRuns
 from sciabc_tui.head.discovery import Discovery
 from sciabc_tui.head.dispatcher import Dispatcher
+from sciabc_tui.head.first_use import FirstUse
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.local import LocalNode
 from sciabc_tui.head.netlink import NetlinkWatch
@@ -22,8 +24,10 @@ from sciabc_tui.head.ports import Clock, Runs
 from sciabc_tui.head.runs import MpiRuns, find_launcher
 from sciabc_tui.head.service import Part
 from sciabc_tui.head.ssh import Credentials
+from sciabc_tui.head.ssh_config import SshConfigFile
 from sciabc_tui.head.statics import StaticNodes, parse_nodes
 from sciabc_tui.head.uplink import UplinkFollower, cluster_networks
+from sciabc_tui.head.users import Users, parse_users
 from sciabc_tui.panel.followers import PanelDevices, PanelFollower
 
 
@@ -44,7 +48,13 @@ class Reality:
     """The network, the nodes, and mpirun."""
 
     def __init__(
-        self, settings: Settings, hub: StateHub, clock: Clock, known_hosts: Path, worker: Executor
+        self,
+        settings: Settings,
+        hub: StateHub,
+        clock: Clock,
+        users: Users,
+        known_hosts: Path,
+        worker: Executor,
     ) -> None:
         """Touch nothing yet.
 
@@ -52,6 +62,7 @@ class Reality:
             ConfigError: `cluster.nodes` names something that is no node.
         """
         self._cluster = settings.cluster
+        self._users = users
         self._hub = hub
         self._clock = clock
         self._nodes = parse_nodes(settings.cluster.nodes)
@@ -77,7 +88,7 @@ class Reality:
         """Give the adapters."""
         interfaces, network, clock = self._cluster.interfaces, self._network, self._clock
         contacts = Contacts(
-            user=self._cluster.user,
+            users=self._users,
             credentials=self._credentials,
             clock=clock,
             post=self._hub.from_thread,
@@ -89,11 +100,29 @@ class Reality:
             Part("the configured nodes", StaticNodes(self._nodes)),
             Part("the head's own load", LocalNode(clock, network, interfaces, self._cluster.head_slots)),
             Part("ssh", contacts),
+            Part("first use", FirstUse(self._first_use_on(), self._hub.obey)),
         )
+
+    def _first_use_on(self) -> tuple[str, ...]:
+        return self._cluster.trust_interfaces if self._cluster.trust == "first-use" else ()
 
     def _networks(self) -> tuple[str, ...]:
         snapshot = self._network.snapshot
         return () if snapshot is None else cluster_networks(snapshot, self._cluster.interfaces)
+
+
+def known_users(cluster: ClusterSettings) -> Users:
+    """Give whom to log in as on which node.
+
+    Raises:
+        ConfigError: An entry of `cluster.users` is none.
+    """
+    return Users(
+        own=getpass.getuser(),
+        everywhere=cluster.user,
+        rules=parse_users(cluster.users),
+        ssh_config=SshConfigFile(Path.home() / ".ssh" / "config"),
+    )
 
 
 class Simulation:

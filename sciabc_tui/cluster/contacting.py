@@ -116,6 +116,8 @@ def _on_stream_closed(node: Node, reason: str, now: Instant) -> Events:
 
 
 def _on_probe(node: Node, *, answered: bool, how: str, now: Instant) -> Events:
+    if node.liveness is Liveness.LEFT:
+        return ()  # its kernel still answers while it shuts down; whoever is back shows a host key
     if answered and node.readiness is not Readiness.READY:
         return _alive(node, now, how)  # no stream is due: an answer is all there is to hear
     if node.liveness is not Liveness.SUSPECT:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from sciabc_tui.cluster import trust_events as tr
 from sciabc_tui.cluster.contacting import on_contact
 from sciabc_tui.cluster.joining import on_sighting
-from sciabc_tui.cluster.node import Drain, Instant, Node, Origin, Trust
+from sciabc_tui.cluster.node import Drain, Instant, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     DrainNode,
@@ -78,15 +78,22 @@ def obey(roster: Roster, command: NodeCommand, now: Instant) -> Events:
         case ForgetNode(_, by):
             if node.origin is Origin.LOCAL:
                 raise CommandRefused("The head node can't be forgotten. Next: sciabc-tui nodes drain head")
-            announced = any(
-                owner == node.id and not handle.startswith(REMEMBERED_HANDLE)
-                for handle, owner in roster.owners.items()
-            )
-            return (tr.NodeForgotten(node.id, by),) if announced else (NodeRemoved(node.id, node.name, by),)
+            return (_forgotten(roster, node, by),)
         case DrainNode(_, reason, by):
             return (tr.NodeDrained(node.id, Drain(reason, by, now)),)
         case ResumeNode(_, by):
             return (tr.NodeResumed(node.id, by),) if node.drained else ()
+
+
+def _forgotten(roster: Roster, node: Node, by: str) -> Event:
+    """A node that said goodbye, or that nobody announces, is let go; another one starts anew as unknown."""
+    announced = any(
+        owner == node.id and not handle.startswith(REMEMBERED_HANDLE)
+        for handle, owner in roster.owners.items()
+    )
+    if announced and node.liveness is not Liveness.LEFT:
+        return tr.NodeForgotten(node.id, by)
+    return NodeRemoved(node.id, node.name, by)
 
 
 def _approve(node: Node, fingerprint: str, by: str) -> Events:

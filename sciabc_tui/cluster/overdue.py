@@ -24,6 +24,11 @@ SETTLED_AFTER = 30.0
 """Seconds of life without a gap after which a damped node takes jobs again."""
 
 
+LOOKS_TAKE = 0.4
+"""Seconds that the head itself needs to see a silence: streams and deadlines are looked at every 0.25 s each.
+Taken off, so that a board whose cable is pulled is told in `SUSPECT_AFTER` periods from then."""
+
+
 def on_tick(roster: Roster, now: Instant) -> Events:
     """Decide who was silent for too long by now."""
     return tuple(
@@ -44,12 +49,12 @@ def _faded(node: Node, now: Instant) -> Events:
 def _overdue(node: Node, now: Instant) -> Events:
     silent = now - node.heard_at
     if node.liveness is Liveness.ALIVE:
-        if silent <= SUSPECT_AFTER * node.period:
+        if silent <= SUSPECT_AFTER * node.period - LOOKS_TAKE:
             settled = node.damped and now - node.since >= SETTLED_AFTER
             return (ev.NodeSettled(node.id),) if settled else ()
         return (ev.NodeSuspected(node.id, now, f"missed {SUSPECT_AFTER} {_due(node)}"),)
     answers = node.answered_at is not None and now - node.answered_at <= ANSWER_HOLDS
-    if silent <= DEAD_AFTER * node.period or answers:
+    if silent <= DEAD_AFTER * node.period - LOOKS_TAKE or answers:
         return ()
     return (ev.NodeLost(node.id, now, node.probe),)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from sciabc_tui.cluster.node import Facts, Instant, NodeId, Reading
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, Instant, NodeId, Reading
 from sciabc_tui.cluster.observations import FactsRead, Observation, ReadingTaken, StreamClosed, StreamOpened
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.ports import Clock
@@ -18,8 +18,10 @@ from sciabc_tui.head.readings import Parser
 Post: TypeAlias = Callable[[Sequence[Observation]], None]
 """Takes a batch of observations from any thread, as `StateHub.from_thread` does."""
 
-LOOK = 0.25
-"""Seconds between two looks at the streams."""
+LOOK, LOOK_AT_MANY = 0.25, 0.5
+"""Seconds between two looks at the streams; many send every other second only."""
+
+MANY = 64
 
 START_WITHIN = 15.0
 """Seconds after the login in which the first reading must come; a slow ~/.bashrc runs before it."""
@@ -50,6 +52,7 @@ class _Watched:
     stream: Readable
     on_end: OnEnd
     since: Instant
+    period: float
     parser: Parser = field(default_factory=Parser)
 
 
@@ -72,17 +75,17 @@ class Collector:
         self._stopped.set()
         self._thread.join()
 
-    def add(self, node: NodeId, stream: Readable, on_end: OnEnd) -> None:
+    def add(self, node: NodeId, stream: Readable, on_end: OnEnd, *, period: float = READING_PERIOD) -> None:
         """Read this stream too; `on_end` is called once, in the collector's thread, if it ends by itself."""
         # single operations on a dict are atomic: no lock, on which the loop could wait
-        self._streams[stream] = _Watched(node, stream, on_end, self._clock.monotonic())
+        self._streams[stream] = _Watched(node, stream, on_end, self._clock.monotonic(), period)
 
     def remove(self, stream: Readable) -> None:
         """Read this stream no more."""
         self._streams.pop(stream, None)
 
     def _work(self) -> None:
-        while not self._stopped.wait(LOOK):
+        while not self._stopped.wait(LOOK if len(self._streams) <= MANY else LOOK_AT_MANY):
             self._look()
 
     def _look(self) -> None:
@@ -113,7 +116,7 @@ class Collector:
         began = parser.started
         found = parser.feed(data, now)
         if parser.started and not began:
-            batch.append(StreamOpened(watched.node))
+            batch.append(StreamOpened(watched.node, watched.period))
         batch.extend(_observed(watched.node, item) for item in found)
 
 

@@ -1,42 +1,57 @@
 """Contact with all nodes: one conversation for each, and probes for those that fell silent."""
 
 import asyncio
-import contextlib
 import getpass
 from concurrent.futures import ThreadPoolExecutor
 
-from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin
-from sciabc_tui.cluster.observations import Probed
+from sciabc_tui.cluster.node import NodeId, Origin
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.collector import Collector, Post
-from sciabc_tui.head.contact import Contact, Means, Room
-from sciabc_tui.head.dial import dial
-from sciabc_tui.head.errors import Unreachable
+from sciabc_tui.head.contact import Contact, asked_period
+from sciabc_tui.head.means import Means
+from sciabc_tui.head.neighbours import Neighbours
+from sciabc_tui.head.pace import Pace
 from sciabc_tui.head.ports import Clock, Hub
+from sciabc_tui.head.probes import Probes
+from sciabc_tui.head.rooms import Room
 from sciabc_tui.head.ssh import Credentials
+from sciabc_tui.head.users import Users
 
 STRANGERS_AT_ONCE, MEMBERS_AT_ONCE = 4, 12
 """Handshakes in flight. One costs 4 ms of CPU; 750 nodes that return at once must not take the whole head."""
 
-PROBE_PERIOD = 1.0
-"""Seconds between two probes of a suspect node, and for which one is waited for."""
+HANDSHAKES_A_SECOND = 20.0
+DIALS_A_SECOND = 100.0
 
-PROBES_AT_ONCE = 128
+RENEWALS_A_SECOND = 5.0
+"""Streams that are opened anew when the period changes; each costs a handshake."""
+
+PERIOD_SETTLES = 10.0
+"""Seconds for which the size of the cluster must ask for another period before streams are renewed."""
 
 
 class Contacts:
     """Keeps a conversation with every node but the head itself."""
 
-    def __init__(self, *, user: str, credentials: Credentials, clock: Clock, post: Post) -> None:
+    def __init__(
+        self,
+        *,
+        credentials: Credentials,
+        clock: Clock,
+        post: Post,
+        user: str = "",
+        users: Users | None = None,
+    ) -> None:
         """Take what logins need.
 
         Args:
-            user: Whom to log in as where the node does not say. Empty: the head's own user.
             credentials: The keys to log in with.
             clock: Readings are stamped with it as they arrive.
             post: Takes observations from the thread that reads the streams.
+            user: Whom to log in as where the node does not say, without `users`. Empty: the head's own user.
+            users: Whom to log in as on which node.
         """
-        self._user = user or getpass.getuser()
+        self._users = users or Users(own=getpass.getuser(), everywhere=user)
         self._credentials = credentials
         self._clock = clock
         self._post = post
@@ -46,22 +61,28 @@ class Contacts:
         strangers = ThreadPoolExecutor(STRANGERS_AT_ONCE, thread_name_prefix="sciabc-strangers")
         members = ThreadPoolExecutor(MEMBERS_AT_ONCE, thread_name_prefix="sciabc-members")
         collector = Collector(self._clock, self._post)
+        neighbours = Neighbours()
+        handshakes, dials = Pace(HANDSHAKES_A_SECOND), Pace(DIALS_A_SECOND)
         means = Means(
             hub=hub,
             clock=self._clock,
             collector=collector,
-            strangers=Room(strangers, STRANGERS_AT_ONCE),
-            members=Room(members, MEMBERS_AT_ONCE),
+            dials=dials,
+            strangers=Room(strangers, STRANGERS_AT_ONCE, handshakes, urgent=False),
+            members=Room(members, MEMBERS_AT_ONCE, handshakes, urgent=True),
             threads=members,
             credentials=self._credentials,
-            user=self._user,
+            users=self._users,
         )
         collector.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_Probes(hub).run(), name="probes")
-                await _Conversations(means, group).run()
+                group.create_task(Probes(hub, neighbours, dials).run(), name="probes")
+                conversations = _Conversations(means, group)
+                group.create_task(conversations.keep_beat(), name="the beat")
+                await conversations.run()
         finally:
+            neighbours.close()
             await asyncio.get_running_loop().run_in_executor(members, collector.stop)
             for pool in (strangers, members):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -82,51 +103,28 @@ class _Conversations:
             seen = state.revision
             self._follow(state)
 
+    async def keep_beat(self) -> None:
+        """Bring streams to the period that the size of the cluster asks for, a few at a time."""
+        asked = asked_period(self._means.hub.state)
+        while True:
+            await asyncio.sleep(PERIOD_SETTLES)
+            before, asked = asked, asked_period(self._means.hub.state)
+            if before != asked:
+                continue
+            for contact, _ in tuple(self._running.values()):
+                if contact.period not in {None, asked}:
+                    contact.renew()
+                    await asyncio.sleep(1.0 / RENEWALS_A_SECOND)
+
     def _follow(self, state: State) -> None:
-        nodes = {node.id: node for node in state.nodes.values() if node.origin is not Origin.LOCAL}
-        for gone in self._running.keys() - nodes.keys():
+        for gone in self._running.keys() - state.nodes.keys():
             self._running.pop(gone)[1].cancel()
-        for node in nodes.values():
-            if node.id in self._running:
-                self._running[node.id][0].tell(node)
-            else:
+        for node in state.nodes.values():
+            if (known := self._running.get(node.id)) is not None:
+                known[0].tell(node)
+            elif node.origin is not Origin.LOCAL:
                 contact = Contact(node, self._means)
                 self._running[node.id] = (
                     contact,
                     self._group.create_task(contact.run(), name=f"contact {node.id}"),
                 )
-
-
-class _Probes:
-    """Asks silent nodes for a sign of life. On the loop, so that no thread pool can delay it."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._room = asyncio.Semaphore(PROBES_AT_ONCE)
-
-    async def run(self) -> None:
-        while True:
-            state = self._hub.state
-            suspects = [node for node in state.nodes.values() if _to_probe(node)]
-            if not suspects:
-                await self._hub.changed(state.revision)
-                continue
-            async with asyncio.TaskGroup() as group:
-                group.create_task(asyncio.sleep(PROBE_PERIOD))
-                for node in suspects:
-                    group.create_task(self._probe(node))
-
-    async def _probe(self, node: Node) -> None:
-        async with self._room:
-            try:
-                connection = await dial(node.address, node.port, within=PROBE_PERIOD)
-            except Unreachable as failure:
-                answered, how = failure.answered, str(failure)
-            else:
-                with contextlib.closing(connection):
-                    answered, how = True, "ssh port answers"
-        self._hub.observe([Probed(node.id, answered=answered, how=how)])
-
-
-def _to_probe(node: Node) -> bool:
-    return node.liveness is Liveness.SUSPECT and node.origin is not Origin.LOCAL and bool(node.address)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterator
 
 from sciabc_tui.api.messages import SubmitJob
-from sciabc_tui.cluster import membership
+from sciabc_tui.cluster import membership, roster
 from sciabc_tui.cluster.node import (
     CONTACT_PERIOD,
     READING_PERIOD,
@@ -93,13 +93,13 @@ class DemoAdapter:
         hub.observe(
             (
                 HeadSighted(self._head.name, (self._head.address,), script.SLOTS),
-                StreamOpened(membership.HEAD),
-                FactsRead(membership.HEAD, self._head.facts),
+                StreamOpened(roster.HEAD),
+                FactsRead(roster.HEAD, self._head.facts),
             )
         )
 
     def _seen(self, state: State, now: Instant, *, t: float) -> Iterator[Observation]:
-        yield self._read(state, self._head, state.nodes[membership.HEAD], now)
+        yield self._read(state, self._head, state.nodes[roster.HEAD], now)
         for board in self._boards:
             node = state.nodes.get(state.owners.get(board.handle, NodeId("")))
             if not script.plugged(board, t):

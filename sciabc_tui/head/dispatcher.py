@@ -31,6 +31,7 @@ from sciabc_tui.cluster.state import (
 )
 from sciabc_tui.errors import CommandRefused, NotFound
 from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub, Runs
+from sciabc_tui.head.users import Users, login_user
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class Dispatcher:
         store: JobStore,
         *,
         folder: Path,
-        user: str,
+        users: Users,
         clock: Clock,
         disk: Executor,
     ) -> None:
@@ -56,7 +57,7 @@ class Dispatcher:
             runs: Launches attempts.
             store: Keeps the jobs.
             folder: For the files of attempts.
-            user: Whom to log in as on nodes that name nobody; empty for the head's own user.
+            users: Whom to log in as on which node.
             clock: Says when.
             disk: One worker, for all that reads and writes files.
         """
@@ -64,7 +65,7 @@ class Dispatcher:
         self._runs = runs
         self._store = store
         self._folder = folder
-        self._user = user
+        self._users = users
         self._clock = clock
         self._disk = disk
         self._cancelled: set[JobId] = set()
@@ -188,7 +189,7 @@ class Dispatcher:
                 state=StoredState.RUNNING,
                 started_at=self._clock.wall(),
                 attempt=number,
-                hosts=hosts(self._hub.state, placed.allocation, user=self._user),
+                hosts=hosts(self._hub.state, placed.allocation, users=self._users),
                 dir=str(self._folder / f"{job.id}" / f"attempt-{number}"),
             )
             await self._on_disk(lambda: self._store.update(record))
@@ -231,7 +232,7 @@ def known_slots(state: State) -> int:
     return sum(node.slots for node in state.nodes.values() if node.trust is Trust.TRUSTED)
 
 
-def hosts(state: State, allocation: tuple[Allocation, ...], *, user: str) -> tuple[Host, ...]:
+def hosts(state: State, allocation: tuple[Allocation, ...], *, users: Users) -> tuple[Host, ...]:
     """Give what the launcher needs to know of the nodes; the node's id is the name of its pinned key."""
     found: list[Host] = []
     for part in allocation:
@@ -239,7 +240,8 @@ def hosts(state: State, allocation: tuple[Allocation, ...], *, user: str) -> tup
         local = node.id == HEAD
         # a launcher knows the head by any address of its own; alone, it needs no network at all
         address = "127.0.0.1" if local and (len(allocation) == 1 or not node.address) else node.address
-        found.append(Host(node.name, address, part.slots, node.user or user, node.port, local, str(node.id)))
+        user = login_user(node, users)
+        found.append(Host(node.name, address, part.slots, user, node.port, local, str(node.id)))
     return tuple(found)
 
 

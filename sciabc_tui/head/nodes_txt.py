@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 from concurrent.futures import Executor
+from operator import attrgetter
 from pathlib import Path
 
 from jobs.hostfile import nodes_txt, write_atomically
@@ -10,6 +11,8 @@ from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.cluster.schedule import capacity
 from sciabc_tui.cluster.state import PartFailed, State
 from sciabc_tui.head.ports import Hub
+
+_KEPT = attrgetter("schedulable", "name", "origin", "contact", "addresses", "advertised_slots", "facts")
 
 
 class NodesTxt:
@@ -24,9 +27,14 @@ class NodesTxt:
         loop = asyncio.get_running_loop()
         seen = -1
         written: str | None = None
+        looked_at: object = None
         while True:
             state = await hub.changed(seen)
             seen = state.revision
+            kept = [_KEPT(node) for node in state.nodes.values()]
+            if kept == looked_at:
+                continue
+            looked_at = kept
             text = hostfile(state)
             if text == written:
                 continue

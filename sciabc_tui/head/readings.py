@@ -1,20 +1,26 @@
-"""Readings of a node's load: the program that prints them there, and the parser here. Pure.
+"""Readings of a node's load: what the program there prints, taken apart here. Pure.
 
-The node needs a POSIX sh and any awk (mawk, gawk, busybox), no Python. The program prints, tab-separated:
+The program (`sciabc_tui.head.node_program`) prints lines of fields that tabs separate:
 
-    sciabc-readings-1                                              once; what a login prints before is noise
-    F cores machine kernel model host_name boot_id                 once
-    R jiffies idle load1 memory_kB available_kB milli_C uptime     once a period
+    sciabc-readings-2                          once; what a login prints before is noise
+    F cores machine kernel model host_name boot_id serial os                 once
+    V mpirun's_words python's_version_and_mpi4py's                           once, when they are known
+    D used_kB total_kB                                                       every half minute: the disk
+    T flags                                                                  when they change, hexadecimal
+    R jiffies idle load1 memory_kB available_kB milli_C uptime shares_of_cores received sent
+                                                                             once a period
 
 A field that the node can't tell is empty. What arrives is believed only as far as it has this form.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sciabc_tui.cluster.node import READING_PERIOD, Facts, Instant, Reading
+from sciabc_tui.head import node_program
 
-MARKER = "sciabc-readings-1"
+MARKER = "sciabc-readings-2"
 
 LINE_LIMIT = 4096
 """Bytes of a line; a longer one is dropped as it comes in."""
@@ -22,80 +28,23 @@ LINE_LIMIT = 4096
 TEXT_LIMIT = 64
 """Characters of a text among the facts."""
 
-# It ends when nobody reads: by SIGPIPE, which sshd sets back to its default; and when its `sleep` is ended.
-# busybox's fflush() gives -1 also when all is well, so its value is no help. Numbers go through %.0f because
-# mawk's %d stops at 2^31.
-PROGRAM = r"""
-function first(path,  line) {
-  line = ""
-  getline line < (root path)
-  close(root path)
-  return line
-}
-function after_colon(path, key,  line, found) {
-  found = ""
-  while (found == "" && (getline line < (root path)) > 0)
-    if (index(line, key) == 1) { found = line; sub(/^[^:]*:[ \t]*/, "", found) }
-  close(root path)
-  return found
-}
-function cores(  line, count) {
-  count = 0
-  while ((getline line < (root "/proc/stat")) > 0)
-    if (line ~ /^cpu[0-9]/) count++
-  close(root "/proc/stat")
-  return count
-}
-function model(  text) {
-  text = first("/proc/device-tree/model")
-  if (text == "") text = after_colon("/proc/cpuinfo", "Model")
-  if (text == "") text = first("/sys/class/dmi/id/product_name")
-  if (text == "") text = after_colon("/proc/cpuinfo", "model name")
-  return plain(text)
-}
-function plain(text) {
-  gsub(/[\t\r\n]/, " ", text)
-  return text
-}
-function reading(  part, count, i, jiffies, idle, load1, uptime) {
-  count = split(first("/proc/stat"), part, " ")
-  jiffies = idle = ""
-  if (part[1] == "cpu" && count > 5) {
-    jiffies = 0
-    for (i = 2; i <= 9 && i <= count; i++) jiffies += part[i]
-    jiffies = sprintf("%.0f", jiffies)
-    idle = sprintf("%.0f", part[5] + part[6])
-  }
-  split(first("/proc/loadavg"), part, " ")
-  load1 = part[1]
-  split(first("/proc/uptime"), part, " ")
-  uptime = part[1]
-  printf "R\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", jiffies, idle, load1,
-    kilobytes("MemTotal"), kilobytes("MemAvailable"), first("/sys/class/thermal/thermal_zone0/temp"), uptime
-}
-function kilobytes(key,  part) {
-  split(after_colon("/proc/meminfo", key ":"), part, " ")
-  return part[1]
-}
-BEGIN {
-  "uname -m" | getline machine
-  printf "\n%s\n", marker
-  printf "F\t%s\t%s\t%s\t%s\t%s\t%s\n", cores(), plain(machine), plain(first("/proc/sys/kernel/osrelease")),
-    model(), plain(first("/proc/sys/kernel/hostname")), plain(first("/proc/sys/kernel/random/boot_id"))
-  do {
-    reading()
-    fflush()
-  } while (system("sleep " period) == 0)
-}
-"""
+_NOW, _SINCE_BOOT = 0x0000F, 0xF0000
+
+# One match for the whole line: 750 nodes send it every other second, to a head that is itself a Pi.
+_READING = re.compile(
+    rb"R\t(\d{0,18})\t(\d{0,18})\t(\d{1,6}(?:\.\d{1,9})?|)\t(\d{0,15})\t(\d{0,15})\t(-?\d{1,6}|)"
+    rb"\t(\d{1,10}(?:\.\d{1,9})?|)\t((?:(?:100|\d\d?)(?:,(?:100|\d\d?)){0,255})?)\t(\d{0,18})\t(\d{0,18})"
+)
+_CORES = re.compile(rb"(\d{0,4})")
+_DISK = re.compile(rb"(\d{1,15})\t(\d{1,15})")
+_FLAGS = re.compile(rb"([0-9a-fA-F]{0,8})")
+_OPEN_MPI = re.compile(r"\(Open MPI\) (\d[\w.+-]*)")
+_MPICH = re.compile(r"HYDRA build details:\s+Version:\s+(\d[\w.+-]*)")
 
 
 def script(period: float = READING_PERIOD) -> str:
     """Give what a POSIX sh on the node reads from its standard input; `period` in seconds."""
-    return (
-        "LC_ALL=C; export LC_ALL\n"
-        f"exec awk -v marker={MARKER} -v period={period:g} -v root= '{PROGRAM}' </dev/null\n"
-    )
+    return node_program.script(MARKER, period)
 
 
 class Parser:
@@ -111,7 +60,12 @@ class Parser:
         self.refused = 0
         self._rest = b""
         self._overlong = False
-        self._jiffies: tuple[float, float] | None = None
+        self._facts = Facts()
+        self._jiffies: tuple[int, int] | None = None
+        self._traffic: tuple[float, int, int] | None = None
+        self._disk: tuple[int | None, int | None] = (None, None)
+        self._throttle: int | None = None
+        self._seen_flags = 0
 
     def feed(self, data: bytes, at: Instant) -> tuple[Facts | Reading, ...]:
         """Take in what arrived at a time on the head's clock; give what it says."""
@@ -128,36 +82,74 @@ class Parser:
             self.started = not overlong and line == MARKER.encode()
             return
         try:
-            yield self._parse([] if overlong else line.split(b"\t"), at)
+            found = self._parse(b"" if overlong else line, at)
         except ValueError:
             self.refused += 1
+        else:
+            if found is not None:
+                yield found
 
-    def _parse(self, fields: list[bytes], at: Instant) -> Facts | Reading:
-        match fields:
-            case [b"F", cores, *texts] if len(texts) == 5:
-                count = _number(cores, 0, 65536)
-                machine, kernel, model, host_name, boot_id = map(_clean, texts)
-                return Facts(int(count or 0), machine, kernel, model, host_name, boot_id)
-            case [b"R", jiffies, idle, load1, total, available, millidegrees, uptime]:
-                memory = _bytes(total)
-                free = _bytes(available)
-                heat = _number(millidegrees, -273_150, 1_000_000)
-                return Reading(
-                    at=at,
-                    load1=_number(load1, 0, 1e6),
-                    memory_total=memory,
-                    memory_used=None if memory is None or free is None else max(0, memory - free),
-                    temperature=None if heat is None else heat / 1000,
-                    uptime=_number(uptime, 0, 1e10),
-                    # last: a line that is refused for another field must not move the counters
-                    cpu_percent=self._cpu(_number(jiffies, 0, 1e18), _number(idle, 0, 1e18)),
+    def _parse(self, line: bytes, at: Instant) -> Facts | Reading | None:
+        """Understand one line; those that give neither facts nor a reading are kept for the next reading."""
+        match line[:2]:
+            case b"R\t":
+                return self._reading(_matched(_READING, line), at)
+            case b"F\t":
+                cores, machine, kernel, model, host_name, boot_id, serial, os = line[2:].split(b"\t")
+                self._facts = Facts(
+                    cores=int(_matched(_CORES, cores)[0] or 0),
+                    machine=_clean(machine),
+                    kernel=_clean(kernel),
+                    model=_clean(model),
+                    host_name=_clean(host_name),
+                    boot_id=_clean(boot_id),
+                    serial=_clean(serial),
+                    os=_clean(os),
                 )
+                return self._facts
+            case b"V\t":
+                mpi, pythons = line[2:].split(b"\t")
+                python, _, mpi4py = pythons.partition(b" ")
+                self._facts = replace(
+                    self._facts, mpi=_flavour(mpi), python=_clean(python), mpi4py=_clean(mpi4py)
+                )
+                return self._facts
+            case b"D\t":
+                used, total = _matched(_DISK, line[2:])
+                self._disk = int(used) * 1024, int(total) * 1024
+            case b"T\t":
+                self._note_throttle(_matched(_FLAGS, line[2:])[0])
             case _:
                 raise ValueError("no such line")
+        return None
 
-    def _cpu(self, jiffies: float | None, idle: float | None) -> float | None:
+    def _reading(self, fields: tuple[bytes, ...], at: Instant) -> Reading:
+        jiffies, idle, load1, total, available, heat, uptime, cores, received, sent = fields
+        millidegrees = int(heat) if heat else None
+        if millidegrees is not None and millidegrees < -273_150:
+            raise ValueError("colder than cold")
+        memory = int(total) * 1024 if total else None
+        up = float(uptime) if uptime else None
+        arriving, leaving = self._flow(up, received, sent)
+        return Reading(
+            at=at,
+            cpu_percent=self._cpu(jiffies, idle),
+            load1=float(load1) if load1 else None,
+            memory_used=max(0, memory - int(available) * 1024) if memory is not None and available else None,
+            memory_total=memory,
+            temperature=None if millidegrees is None else millidegrees / 1000,
+            uptime=up,
+            cores=tuple(map(int, cores.split(b","))) if cores else (),
+            throttle=self._throttle,
+            disk_used=self._disk[0],
+            disk_total=self._disk[1],
+            received=arriving,
+            sent=leaving,
+        )
+
+    def _cpu(self, jiffies: bytes, idle: bytes) -> float | None:
         before = self._jiffies
-        self._jiffies = None if jiffies is None or idle is None else (jiffies, idle)
+        self._jiffies = (int(jiffies), int(idle)) if jiffies and idle else None
         if before is None or self._jiffies is None:
             return None
         passed, idled = self._jiffies[0] - before[0], self._jiffies[1] - before[1]
@@ -166,27 +158,51 @@ class Parser:
         # iowait may run backwards (proc(5), /proc/stat), so the share can leave its bounds
         return min(100.0, max(0.0, 100.0 * (1.0 - idled / passed)))
 
+    def _flow(self, uptime: float | None, received: bytes, sent: bytes) -> tuple[float | None, float | None]:
+        """Give bytes a second, by the node's own clock: the head sees several readings at once, or late."""
+        before = self._traffic
+        if uptime is not None and received and sent:
+            self._traffic = uptime, int(received), int(sent)
+        else:
+            self._traffic = None
+        if before is None or self._traffic is None:
+            return None, None
+        passed, arrived, left = (now - then for now, then in zip(self._traffic, before, strict=True))
+        # an interface that vanishes takes its counters along
+        if passed <= 0 or arrived < 0 or left < 0:
+            return None, None
+        return arrived / passed, left / passed
 
-_NUMBER = re.compile(rb"-?[0-9]{1,19}(\.[0-9]{1,9})?")
+    def _note_throttle(self, flags: bytes) -> None:
+        """Keep the flags; the kernel's own watch clears those that say `since boot` whenever it looks."""
+        if not flags:
+            self._throttle = None
+            return
+        self._throttle = self._seen_flags = lasting_flags(int(flags, 16), self._seen_flags)
 
 
-def _number(field: bytes, low: float, high: float) -> float | None:
-    if not field:
-        return None
-    if not _NUMBER.fullmatch(field):
-        raise ValueError("no number")
-    value = float(field)
-    if not low <= value <= high:
-        raise ValueError("out of bounds")
-    return value
+def lasting_flags(now: int, before: int) -> int:
+    """Give the firmware's flags of now, with all that were ever seen in the half that says `since boot`."""
+    return (now & (_NOW | _SINCE_BOOT)) | (now & _NOW) << 16 | (before & _SINCE_BOOT)
 
 
-def _bytes(field: bytes) -> int | None:
-    kilobytes = _number(field, 0, 1e15)
-    return None if kilobytes is None else int(kilobytes) * 1024
+def _matched(form: re.Pattern[bytes], field: bytes) -> tuple[bytes, ...]:
+    found = form.fullmatch(field)
+    if found is None:
+        raise ValueError("not of this form")
+    return found.groups()
 
 
-def _clean(field: bytes) -> str:
+def _flavour(words: bytes) -> str:
+    """Name the MPI by what its `mpirun --version` says."""
+    text = _clean(words, limit=200)
+    for form, name in ((_OPEN_MPI, "Open MPI"), (_MPICH, "MPICH")):
+        if found := form.search(text):
+            return f"{name} {found[1]}"[:TEXT_LIMIT]
+    return text[:TEXT_LIMIT]
+
+
+def _clean(field: bytes, limit: int = TEXT_LIMIT) -> str:
     """Keep what can be printed: no control, bidi or zero-width character passes."""
     text = field.decode("utf-8", "replace")
-    return "".join(letter for letter in text if letter.isprintable()).strip()[:TEXT_LIMIT]
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:limit]

@@ -13,13 +13,16 @@ from pathlib import Path
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from sciabc_tui.cluster.node import READING_PERIOD, HostKey
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, HostKey
 from sciabc_tui.head import readings
 from sciabc_tui.head.dial import unreachable
 from sciabc_tui.head.errors import ContactFailed, HostKeyMismatch, LoginDenied, Unreachable
 from sciabc_tui.head.keys import Transport, exchange_keys
 
 _CHANNEL_WITHIN = 8.0
+
+_FACTS_WITHIN = 8.0
+"""Seconds between two pieces of what a board tells of itself."""
 
 _PIECE = 4096
 """Bytes taken from a stream at a time: thirty readings; a node that floods us waits."""
@@ -85,6 +88,21 @@ class Stream:
             raise ContactFailed(self._why())
         return data
 
+    def wait(self, within: float) -> bytes:
+        """Give what arrives next; blocks for `within` seconds at most.
+
+        Raises:
+            ContactFailed: Nothing came, or the stream is at its end.
+        """
+        try:
+            self._channel.settimeout(within)
+            data = self._channel.recv(_PIECE)
+        except Exception as error:
+            raise ContactFailed("nothing came") from error
+        if not data:
+            raise ContactFailed(self._why())
+        return data
+
     def end(self) -> None:
         """Disconnect, which ends the program on the node; waits a second at most. Safe to call twice."""
         self._transport.end()
@@ -98,8 +116,16 @@ class Stream:
         return "the node closed the connection"
 
 
-def open_stream(connection: socket.socket, login: Login, credentials: Credentials) -> Stream:
+def open_stream(
+    connection: socket.socket, login: Login, credentials: Credentials, period: float = READING_PERIOD
+) -> Stream:
     """Check the host key, log in and start the readings on a connected socket, which the stream then owns.
+
+    Args:
+        connection: Closed if anything fails.
+        login: Whom to be, and who must be met.
+        credentials: The keys to try.
+        period: Seconds between two readings.
 
     Raises:
         Unreachable: No SSH server, or it went away.
@@ -110,10 +136,27 @@ def open_stream(connection: socket.socket, login: Login, credentials: Credential
     try:
         _check(offered, login.host_key)
         _log_in(transport, login, credentials)
-        return Stream(transport, _start(transport, login))
+        return Stream(transport, _start(transport, login, period))
     except BaseException:
         transport.end()
         raise
+
+
+def read_facts(connection: socket.socket, login: Login, credentials: Credentials) -> Facts:
+    """Log in as `open_stream` does, read the facts of the board, and hang up. Blocks.
+
+    Raises:
+        ContactFailed: As `open_stream`, or no facts came.
+    """
+    stream = open_stream(connection, login, credentials)
+    parser = readings.Parser()
+    try:
+        while True:
+            facts = [item for item in parser.feed(stream.wait(_FACTS_WITHIN), 0.0) if isinstance(item, Facts)]
+            if facts:
+                return facts[0]
+    finally:
+        stream.end()
 
 
 def _check(offered: HostKey, approved: HostKey) -> None:
@@ -121,12 +164,12 @@ def _check(offered: HostKey, approved: HostKey) -> None:
         raise HostKeyMismatch(offered)
 
 
-def _start(transport: Transport, login: Login) -> paramiko.Channel:
+def _start(transport: Transport, login: Login, period: float) -> paramiko.Channel:
     try:
         channel = transport.open_session(timeout=_CHANNEL_WITHIN)
         # through standard input, so that no login shell's quoting rules matter
         channel.exec_command("exec sh")
-        channel.sendall(readings.script(READING_PERIOD).encode())
+        channel.sendall(readings.script(period).encode())
         channel.shutdown_write()
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise no_readings(login, "it starts no program") from error

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,9 @@ from sciabc_tui.head.keys import known_hosts
 from sciabc_tui.head.ports import Hub
 
 log = logging.getLogger(__name__)
+
+_KEPT = attrgetter("id", "trust", "host_key", "name", "contact", "addresses", "port", "user", "drained")
+"""What is written of a node: readings change none of it, and come by the hundred."""
 
 _PRIVATE = 0o600
 
@@ -53,9 +57,14 @@ class TrustStore:
         loop = asyncio.get_running_loop()
         seen = -1
         written: tuple[Remembered, ...] | None = None
+        looked_at: object = None
         while True:
             state = await hub.changed(seen)
             seen = state.revision
+            kept = [_KEPT(node) for node in state.nodes.values()]
+            if kept == looked_at:
+                continue
+            looked_at = kept
             records = remember(state)
             if records == written:
                 continue

@@ -2,16 +2,19 @@
 
     python tests/bench/lab_liveness.py [--rounds 20]
 
-Each round puts a new board into a lab of three, approves it, pulls its cable, puts it back, cuts its power and
-gives it another address, and shuts it down in order. Prints median and worst of the rounds beside the targets.
+Each round puts a new board into a lab of three, approves it, pulls its cable, puts it back, cuts its power
+and gives it another address, and shuts it down in order. Prints median and worst beside the targets.
 
-Measured on one clock, inside the head's namespaces: an announcement and a goodbye from the packet on the head's
-wire; an approval from when the state says trusted; a cable from just before the switch lets go of it.
+Measured on one clock, inside the head's namespaces: an announcement and a goodbye from the packet on the
+head's wire; an approval from when the state says trusted; a cable from just before it is pulled, at any point
+between two readings.
 """
 
 import argparse
+import random
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +23,15 @@ from pathlib import Path
 if __name__ == "__main__":  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from sciabc_tui.cluster.node import READING_PERIOD
 from tests.lab.flight import Flight, Watch
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 from tests.lab.needs import missing
 from tests.lab.watcher import Change
+
+_FIRST, _APART = 100, 50
+"""Where the new boards' addresses begin, and how far they move; none is used twice in so many rounds."""
 
 TARGETS = {
     "advert -> in the state": 1.0,
@@ -43,8 +50,13 @@ class Round:
 
     flight: Flight
     watch: Watch
-    name: str
+    number: int
     figures: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """The board's name; new in each round."""
+        return f"fresh{self.number}"
 
     def live(self) -> None:
         """Go through it.
@@ -53,7 +65,7 @@ class Round:
             TimeoutError: A step did not happen at all.
         """
         began = time.monotonic()
-        node = self.flight.lab.add(self.name)
+        node = self.flight.lab.add(self.name, address=f"10.77.0.{_FIRST + self.number % _APART}")
         self._join(node, began)
         self._lose(node)
         self._move(node)
@@ -70,6 +82,7 @@ class Round:
         self.figures["approved -> schedulable"] = ready.at - approved.at
 
     def _lose(self, node: Machine) -> None:
+        threading.Event().wait(random.random() * READING_PERIOD)
         pulled = time.monotonic()
         node.unplug()
         suspect = self._becomes(lambda change: change.liveness == "suspect", pulled)
@@ -85,7 +98,7 @@ class Round:
         before = self._becomes(lambda change: change.schedulable, 0.0)
         cut = time.monotonic()
         node.power_off()
-        address = node.address.rpartition(".")[0] + f".{100 + int(node.address.rpartition('.')[2])}"
+        address = f"10.77.0.{_FIRST + _APART + self.number % _APART}"
         node.power_on(address)
         announced = self.watch.packet(lambda packet: packet.source == address, since=cut)
         moved = self._becomes(lambda change: change.schedulable and change.address == address, cut)
@@ -123,7 +136,7 @@ def main() -> None:
             for number in range(1, options.rounds + 1):
                 figures: dict[str, float] = {}
                 try:
-                    Round(flight, watch, f"fresh{number}", figures).live()
+                    Round(flight, watch, number, figures).live()
                 except TimeoutError as error:
                     print(f"round {number}: {error}")
                 rounds.append(figures)

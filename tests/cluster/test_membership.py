@@ -59,13 +59,13 @@ def test_a_new_node_is_seen_approved_and_used_in_that_order() -> None:
 def test_a_silent_node_is_suspect_after_three_readings_and_dead_after_five() -> None:
     """The measured deadlines: suspect at 3 missed readings, dead at 5 when no probe is answered."""
     state = ready(State(), "node01", 0.0)
-    state = run(state, [Ticked()], 3.0)
+    state = run(state, [Ticked()], 2.5)
     assert word(state) is RowWord.READY
-    state = run(state, [Ticked()], 3.1)
+    state = run(state, [Ticked()], 2.7)
     assert word(state) is RowWord.SUSPECT
-    state = run(state, [Probed(ONE, answered=False, how="no route to host"), Ticked()], 5.0)
+    state = run(state, [Probed(ONE, answered=False, how="no route to host"), Ticked()], 4.5)
     assert word(state) is RowWord.SUSPECT
-    state = run(state, [Ticked()], 5.1)
+    state = run(state, [Ticked()], 4.7)
     assert word(state) is RowWord.DOWN
     assert evidence(state.nodes[ONE], 12.0) == "silent 12 s, no route to host"
 

@@ -24,7 +24,7 @@ SSHD = "/usr/sbin/sshd"
 LOOPBACK = "127.0.0.1"
 
 _CONFIG = """
-ListenAddress 127.0.0.1
+ListenAddress {address}
 Port {port}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
@@ -35,6 +35,11 @@ UsePAM no
 PidFile none
 LogLevel DEBUG3
 MaxStartups 200
+SetEnv HOME={folder}
+"""
+
+_ANOTHER_BOARD = """
+ForceCommand sed 's#/proc/sys/kernel/random/boot_id#{folder}/boot_id#' | sh
 """
 
 
@@ -72,6 +77,9 @@ class Sshd:
     folder: Path
     port: int = field(default_factory=free_port)
     keys: KeyPair = field(default_factory=new_key)
+    address: str = LOOPBACK
+    boot_id: str = ""
+    """Of the board that it plays; empty: this machine's own."""
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -88,13 +96,15 @@ class Sshd:
     def login(self) -> Login:
         """A login that works."""
         kind, blob = self.keys.public.split()
-        return Login(LOOPBACK, self.port, getpass.getuser(), host_key(kind, blob))
+        return Login(self.address, self.port, getpass.getuser(), host_key(kind, blob))
 
     def start(self) -> None:
         """Listen."""
         _write_secret(self.folder / "host_key", self.keys.private)
         config = self.folder / "config"
-        config.write_text(_CONFIG.format(port=self.port, folder=self.folder))
+        text = _CONFIG + (_ANOTHER_BOARD if self.boot_id else "")
+        (self.folder / "boot_id").write_text(self.boot_id)
+        config.write_text(text.format(address=self.address, port=self.port, folder=self.folder))
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         command = [SSHD, "-D", "-f", str(config), "-E", str(self.log)]
@@ -128,7 +138,8 @@ class Sshd:
     def freeze(self, *, thaw: bool = False) -> None:
         """Stop every process, as a hung userland does; the kernel goes on accepting connections."""
         for pid in {*self.sessions(), self._process.pid} if self._process else ():
-            os.kill(pid, signal.SIGCONT if thaw else signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # what a program had just started ended meanwhile
+                os.kill(pid, signal.SIGCONT if thaw else signal.SIGSTOP)
 
     def stop(self) -> None:
         """Be gone, with every session."""
@@ -148,7 +159,7 @@ class Sshd:
         return any(kind == 5 or 50 <= kind <= 79 for kind in self.received())
 
     def _listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port), 1) as probe:
+        with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), 1) as probe:
             return bool(probe.recv(4))
         return False
 
@@ -156,9 +167,16 @@ class Sshd:
 @contextlib.contextmanager
 def running_sshd(folder: Path) -> Generator[Sshd]:
     """Run an sshd for a test, in a folder of its own."""
-    need(SSHD, "openssh-server")
     server = Sshd(folder)
     server.admit()
+    with running(server):
+        yield server
+
+
+@contextlib.contextmanager
+def running(server: Sshd) -> Generator[Sshd]:
+    """Run this sshd."""
+    need(SSHD, "openssh-server")
     try:
         server.start()
         yield server

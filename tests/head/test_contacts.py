@@ -1,11 +1,13 @@
 """Contact with nodes, from the first host key to the end of the stream, against real servers."""
 
 import asyncio
+import getpass
 import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     FactsRead,
     ForgetNode,
+    Heard,
     Observation,
     ReadingTaken,
     Remembered,
@@ -26,6 +29,8 @@ from sciabc_tui.cluster.observations import (
     StreamOpened,
 )
 from sciabc_tui.head import collector as collector_module
+from sciabc_tui.head import contact as contact_module
+from sciabc_tui.head import contacts as contacts_module
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.collector import Collector, Ended
 from sciabc_tui.head.contacts import Contacts
@@ -34,8 +39,9 @@ from sciabc_tui.head.errors import ContactFailed, Unreachable
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.readings import MARKER
 from sciabc_tui.head.ssh import Credentials
+from sciabc_tui.head.users import UserRule, Users
 from tests.head.fakes import FakeClock, until
-from tests.head.servers import LOOPBACK, Sshd, alive, free_port, impostor, running_sshd, wait_for
+from tests.head.servers import LOOPBACK, Sshd, alive, free_port, impostor, running, running_sshd, wait_for
 from tests.lab.keys import new_key
 
 NODE = roster.node_id("static:node01")
@@ -55,11 +61,13 @@ def sighted(port: int, *addresses: str) -> Sighted:
 
 
 @asynccontextmanager
-async def contacts(credentials: Credentials) -> AsyncGenerator[StateHub]:
+async def contacts(credentials: Credentials, users: Users | None = None) -> AsyncGenerator[StateHub]:
     """Run the contacts beside a hub; they end with the block, within two seconds."""
     before = set(threading.enumerate())
     hub = StateHub(SystemClock())
-    running = Contacts(user="", credentials=credentials, clock=SystemClock(), post=hub.from_thread).run(hub)
+    running = Contacts(credentials=credentials, clock=SystemClock(), post=hub.from_thread, users=users).run(
+        hub
+    )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(running)
         try:
@@ -300,8 +308,8 @@ def collector_of(posted: list[Observation], clock: FakeClock) -> Collector:
 def test_readings_are_stamped_with_the_heads_clock_on_receipt(posted: list[Observation]) -> None:
     """What a node claims about time plays no part; the order is opened, facts, reading, closed."""
     clock, ended = FakeClock(500.0), list[Ended]()
-    start = f"{MARKER}\nF\t4\ta\tb\tc\td\te\n".encode()
-    stream = Scripted(start, b"R\t\t\t0.5\t\t\t\t9\n", ContactFailed("gone"))
+    start = f"{MARKER}\nF\t4\ta\tb\tc\td\te\t\t\n".encode()
+    stream = Scripted(start, b"R\t\t\t0.5\t\t\t\t9\t\t\t\n", ContactFailed("gone"))
     collector = collector_of(posted, clock)
     collector.add(NODE, stream, ended.append)
     for _ in range(4):
@@ -369,3 +377,100 @@ async def test_a_node_that_was_declared_dead_is_dialled_anew(sshd: Sshd) -> None
         await until(hub, lambda state: state.nodes[NODE].schedulable)
         assert node_of(hub).streaming
         await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends", 3.0)
+
+
+async def test_being_spoken_of_wakes_the_contact_at_once(sshd: Sshd) -> None:
+    """A dead node that is announced is dialled in that moment, however long it rested."""
+    sshd.stop()
+    async with contacts(sshd.credentials) as hub:
+        hub.observe([_remembered(sshd), replace(sighted(sshd.port), handle="mdns:old")])
+        old = NodeId("n-old")
+        hub.publish([NodeLost(old, time.monotonic(), "no answer")])
+        await until(hub, lambda state: state.nodes[old].liveness is Liveness.DEAD)
+        await asyncio.to_thread(sshd.start)
+        began = time.monotonic()
+        hub.observe([Heard("remembered:n-old")])
+        await until(hub, lambda state: state.nodes[old].schedulable)
+        assert time.monotonic() - began < 3
+
+
+async def test_a_period_that_the_size_asks_for_is_taken_up_without_a_gap(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the cluster outgrows the period its streams are opened anew; nobody is suspect for that."""
+    monkeypatch.setattr(contacts_module, "PERIOD_SETTLES", 0.2)
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        assert node_of(hub).beat == 1.0
+        programs = await asyncio.to_thread(sshd.programs)
+        key = node_of(hub).host_key
+        assert key
+        hub.observe([Remembered(NodeId(f"n-{n}"), f"far{n}", replace(key, blob=f"{n}")) for n in range(64)])
+        state = await until(hub, lambda state: state.nodes[NODE].beat == 2.0)
+        assert state.nodes[NODE].liveness is Liveness.ALIVE
+        assert not [entry.text for entry in state.log if "suspect" in entry.text]
+        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends", 4.0)
+        assert len(await asyncio.to_thread(sshd.programs)) == 1
+
+
+async def test_the_user_of_a_pattern_is_logged_in_as(sshd: Sshd) -> None:
+    """What the settings say for a node outranks who runs the head."""
+    users = Users("nobody-here", rules=(UserRule("node0?", getpass.getuser()),))
+    async with contacts(sshd.credentials, users) as hub:
+        await ready(hub, sshd)
+
+
+@contextmanager
+def second_board(first: Sshd, folder: Path, boot_id: str) -> Generator[Sshd]:
+    """Run a server with the same host key at another address; it lets the same key in."""
+    folder.mkdir()
+    second = Sshd(folder, port=first.port, keys=first.keys, address="127.0.0.2", boot_id=boot_id)
+    (folder / "authorized_keys").write_text((first.folder / "authorized_keys").read_text())
+    with running(second):
+        yield second
+
+
+async def test_a_copied_card_is_told_and_so_is_its_end(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another boot id under the same host key is another board, told until it is gone; both rows stay."""
+    monkeypatch.setattr(contact_module, "GONE_AFTER", 0.0)
+    twin = roster.node_id("static:node02")
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        with second_board(sshd, tmp_path / "second", "11111111-2222-3333-4444-555555555555"):
+            hub.observe([Sighted("static:node02", Origin.STATIC, "node02", ("127.0.0.2",), sshd.port)])
+            state = await until(hub, lambda state: bool(state.nodes[NODE].twin))
+            assert state.nodes[NODE].twin == "127.0.0.2"
+            assert not state.nodes[NODE].schedulable
+            assert state.nodes[twin].heard_how == "ssh answers with the host key of node01"
+            assert state.nodes[twin].host_key is None
+        hub.observe([Sighted("static:node02", Origin.STATIC, "node02", ("127.0.0.3",), sshd.port)])
+        await until(hub, lambda state: not state.nodes[NODE].twin)
+        assert node_of(hub).schedulable
+
+
+async def test_a_board_with_two_addresses_is_one_node(sshd: Sshd, tmp_path: Path) -> None:
+    """The same boot id under the same host key: the second row dissolves and nobody is called a twin."""
+    second = roster.node_id("static:node02")
+    async with contacts(sshd.credentials) as hub:
+        await ready(hub, sshd)
+        with second_board(sshd, tmp_path / "second", ""):
+            hub.observe([Sighted("static:node02", Origin.STATIC, "node02", ("127.0.0.2",), sshd.port)])
+            state = await until(hub, lambda state: second not in state.nodes)
+        assert state.nodes[NODE].twin == ""
+        assert state.nodes[NODE].schedulable
+
+
+async def test_a_node_that_waits_for_approval_is_asked_for_its_key_once(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two readings of the key the open port is enough of a sign of life, and no handshake is made."""
+    monkeypatch.setattr(contact_module, "CONTACT_PERIOD", 0.2)
+    async with contacts(sshd.credentials) as hub:
+        hub.observe([sighted(sshd.port)])
+        await until(hub, lambda state: state.nodes[NODE].heard_how == "ssh port answers")
+        heard = node_of(hub).heard_at
+        await until(hub, lambda state: state.nodes[NODE].heard_at > heard)
+    assert sshd.received().count(20) == 1
+    assert not sshd.asked_to_authenticate()

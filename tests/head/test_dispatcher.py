@@ -16,6 +16,7 @@ from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.users import Users
 from tests.head.fakes import FakeClock, FakeRuns, head_with, until
 
 ONE, TWO = JobId(1), JobId(2)
@@ -30,7 +31,9 @@ async def dispatching(
     hub = StateHub(clock)
     hub.observe(head_with(4))
     with JobStore(tmp_path / "jobs.sqlite") as store, ThreadPoolExecutor(1) as disk:
-        dispatcher = Dispatcher(hub, runs, store, folder=tmp_path / "jobs", user="", clock=clock, disk=disk)
+        dispatcher = Dispatcher(
+            hub, runs, store, folder=tmp_path / "jobs", users=Users("pi"), clock=clock, disk=disk
+        )
         task = asyncio.get_running_loop().create_task(dispatcher.run(hub))
         try:
             yield hub, dispatcher

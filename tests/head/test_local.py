@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import platform
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -15,7 +17,7 @@ from sciabc_tui.head import local
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ingress import host_label
-from sciabc_tui.head.local import LocalNode, head_addresses, read_facts, read_load, usable_cores
+from sciabc_tui.head.local import LocalLoad, LocalNode, head_addresses, read_facts, usable_cores
 from sciabc_tui.head.network import Network
 from tests.head.fakes import until
 from tests.head.nets import ETH0, ETH1, LO, LO_IP, FakeWatch, fixed, lease, net, running, via
@@ -120,7 +122,7 @@ def test_the_temperature(
 ) -> None:
     """The processor's sensor, or nothing; never that of a disk."""
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: sensors)
-    assert read_load(5.0).temperature == temperature
+    assert LocalLoad().read(5.0).temperature == temperature
 
 
 def test_facts_are_plain_text() -> None:
@@ -128,7 +130,69 @@ def test_facts_are_plain_text() -> None:
     facts = read_facts()
     assert facts.kernel == os.uname().release
     assert all(text.isprintable() for text in (facts.machine, facts.model, facts.host_name, facts.boot_id))
+    assert all(text.isprintable() for text in (facts.serial, facts.os, facts.python, facts.mpi4py))
     assert len(facts.boot_id) == 36
+    assert facts.python == platform.python_version()
+
+
+def counters(received: int, sent: int) -> SimpleNamespace:
+    """Make the counters of an interface."""
+    return SimpleNamespace(bytes_recv=received, bytes_sent=sent)
+
+
+def test_what_is_measured_between_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look has no CPU and no rates; loopback does not count; a vanished interface gives no rate."""
+    seen = iter([(1000, 50), (3000, 150), (10, 200)])
+
+    def look(*, pernic: bool, nowrap: bool) -> dict[str, SimpleNamespace]:
+        assert pernic
+        return {"lo": counters(9, 9**9), "eth0": counters(*next(seen))}
+
+    monkeypatch.setattr(psutil, "net_io_counters", look)
+    load = LocalLoad()
+    first, second, third = load.read(5.0), load.read(7.0), load.read(9.0)
+    assert (first.cpu_percent, first.cores, first.received, first.sent) == (None, (), None, None)
+    assert second.cpu_percent is not None
+    assert len(second.cores) == os.cpu_count()
+    assert all(0 <= share <= 100 for share in second.cores)
+    assert (second.received, second.sent) == (1000.0, 50.0)
+    assert (third.received, third.sent) == (None, None)
+
+
+def test_the_disk_is_looked_at_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every half minute, and each reading has it."""
+    seen = iter([SimpleNamespace(used=1, total=4), SimpleNamespace(used=2, total=4)])
+
+    def look(path: str) -> SimpleNamespace:
+        return next(seen)
+
+    monkeypatch.setattr(psutil, "disk_usage", look)
+    load = LocalLoad()
+    taken = [load.read(at) for at in (5.0, 6.0, 34.0, 36.0)]
+    assert [(reading.disk_used, reading.disk_total) for reading in taken] == [(1, 4), (1, 4), (1, 4), (2, 4)]
+
+
+def test_the_flags_of_the_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the kernel's file at each look; else by the command, seldom, and never again where it fails."""
+    monkeypatch.setattr(local, "_FIRMWARE", tmp_path)
+    tool, count = tmp_path / "vcgencmd", tmp_path / "count"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    tool.write_text(f"#!/bin/sh\necho >>{count}\necho throttled=0x50000\n")
+    tool.chmod(0o755)
+    load = LocalLoad()
+    assert [load.read(at).throttle for at in (1.0, 2.0, 6.5)] == [0x50000] * 3
+    assert count.read_text() == "\n\n"
+    tool.write_text(f"#!/bin/sh\necho >>{count}\necho no access\n")
+    assert [load.read(at).throttle for at in (12.0, 20.0)] == [None, None]
+    assert count.read_text() == "\n\n\n"
+    file = tmp_path / "soc" / "soc:firmware" / "get_throttled"
+    file.parent.mkdir(parents=True)
+    file.write_text("50005\n")
+    load = LocalLoad()
+    assert load.read(1.0).throttle == 0x50005
+    file.write_text("0\n")
+    assert load.read(1.5).throttle == 0x50000
+    assert count.read_text() == "\n\n\n"
 
 
 async def test_a_sensor_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,23 @@
 """A head service in the lab, driven as a user would: by its commands, and by watching its state."""
 
 import json
+import shlex
+import signal
 import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
 from tests.lab.running import Running
+from tests.lab.watcher import Change, Line, Packet
 
 PROGRAM = (sys.executable, "-m", "sciabc_tui")
 SERVICE_LOG = f"{HOME}/head.log"
@@ -15,6 +25,8 @@ NODES_TXT = f"{HOME}/.local/state/sciabc/hostfile/nodes.txt"
 
 KEYS_READ = "all(node.host_key for node in state.nodes.values() if node.origin != 'local')"
 """A condition for `Flight.until`: the host key of every node was read."""
+
+_Line = TypeVar("_Line", Change, Packet)
 
 # Prints the seconds until the condition held, and the words of the rows.
 _AWAIT = """
@@ -45,11 +57,12 @@ class Flight:
 
     lab: Lab
     env: dict[str, str] = field(default_factory=dict[str, str])
+    service: Sequence[str] = (*PROGRAM, "head")
     _service: Running | None = None
 
     def start(self) -> None:
         """Start the head service as pi, detached as systemd would, and wait until it answers."""
-        command = f"exec {' '.join(PROGRAM)} head 2>>{SERVICE_LOG}"
+        command = f"exec {shlex.join(self.service)} 2>>{SERVICE_LOG}"
         self._service = self.lab.head.popen(["sh", "-c", command], env=self.env)
         self.until("True")
 
@@ -58,6 +71,37 @@ class Flight:
         assert self._service is not None
         self.lab.head.run(["pkill", "-KILL", "-f", "^.*sciabc_tui head$"])
         self._service.wait()
+
+    def freeze(self) -> None:
+        """Stop the service where it is (SIGSTOP)."""
+        assert self._service is not None
+        self._service.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the service go on (SIGCONT)."""
+        assert self._service is not None
+        self._service.signal(signal.SIGCONT)
+        self._service.wake()
+
+    def up(self, *nodes: str) -> None:
+        """Start the service, let all nodes in and wait until each takes jobs; none named: all of the lab."""
+        self.start()
+        wanted = set(nodes or (node.name for node in self.lab.nodes))
+        self.until(f"words.keys() >= {wanted!r} and {KEYS_READ}")
+        self.run("nodes", "approve", "--all", "--yes")
+        self.until(f"all(words.get(name) == 'ready' for name in {wanted!r})")
+
+    @contextmanager
+    def watch(self) -> "Generator[Watch]":
+        """Follow what changes in the state, with times; ends with the context."""
+        command = [sys.executable, "-m", "tests.lab.watcher"]
+        program = self.lab.head.popen(command, env=self.env, cwd=str(REPOSITORY))
+        watch = Watch(program)
+        try:
+            watch.change(lambda change: change.id == "head")
+            yield watch
+        finally:
+            watch.close()
 
     def until(self, condition: str, *, timeout: float = 20.0) -> float:
         """Wait until a condition on the state holds; give the seconds that it took.
@@ -83,3 +127,72 @@ class Flight:
     def file(self, path: str) -> Path:
         """Give a file of the head."""
         return self.lab.head.path(path)
+
+
+class Watch:
+    """What the watcher in the head said so far; times are `time.monotonic()`, here as there."""
+
+    def __init__(self, program: Running) -> None:
+        self._program = program
+        self._lines: list[Line] = []
+        self._news = threading.Condition()
+        self._failed = ""
+        self._thread = threading.Thread(target=self._read, name="watch")
+        self._thread.start()
+
+    @property
+    def changes(self) -> list[Change]:
+        """All changes so far."""
+        with self._news:
+            return [line for line in self._lines if isinstance(line, Change)]
+
+    def change(
+        self, wanted: Callable[[Change], bool], *, since: float = 0.0, timeout: float = 20.0
+    ) -> Change:
+        """Wait for the first change of that kind at or after a time.
+
+        Raises:
+            TimeoutError: It did not come; the text holds the newest lines.
+        """
+        return self._first(Change, wanted, since, timeout)
+
+    def packet(
+        self, wanted: Callable[[Packet], bool], *, since: float = 0.0, timeout: float = 20.0
+    ) -> Packet:
+        """Wait for the first mDNS packet of that kind at or after a time.
+
+        Raises:
+            TimeoutError: It did not come; the text holds the newest lines.
+        """
+        return self._first(Packet, wanted, since, timeout)
+
+    def close(self) -> None:
+        """End it."""
+        self._program.kill()
+        self._thread.join()
+
+    def _first(
+        self, kind: type[_Line], wanted: Callable[[_Line], bool], since: float, timeout: float
+    ) -> _Line:
+        deadline = time.monotonic() + timeout
+        looked_at = 0
+        with self._news:
+            while True:
+                for line in self._lines[looked_at:]:
+                    if isinstance(line, kind) and line.at >= since and wanted(line):
+                        return line
+                looked_at = len(self._lines)
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._news.wait(left):
+                    newest = "\n".join(str(line) for line in self._lines[-12:])
+                    raise TimeoutError(f"not within {timeout:g} s; the newest:\n{newest}\n{self._failed}")
+
+    def _read(self) -> None:
+        decoder = msgspec.json.Decoder(Change | Packet)
+        for text in self._program.stdout:
+            with self._news:
+                try:
+                    self._lines.append(decoder.decode(text))
+                except msgspec.DecodeError:
+                    self._failed += text  # the watcher's traceback
+                self._news.notify_all()

@@ -34,6 +34,7 @@ from sciabc_tui.api.messages import (
 from sciabc_tui.api.peers import check_owner, kept_out, peer_uid
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import LogEntry, State
 from sciabc_tui.errors import (
     AlreadyRunning,
@@ -204,6 +205,10 @@ class Client:
     def resume(self, node: NodeId, /) -> None:
         """Take new jobs there again."""
         self._post(_node_path(node, "resume"))
+
+    def history(self, node: NodeId, span: int, /) -> Series:
+        """Give a node's load over 60, 600 or 3600 seconds."""
+        return _decoded(self._get(f"{_node_path(node, 'history')}?span={span}"), Series)
 
     def hostfile(self) -> str:
         """Give the present nodes.txt."""

@@ -4,7 +4,9 @@ from typing import Protocol
 
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import NodeCommand
+from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import LogEntry, State
 
 
@@ -26,6 +28,10 @@ class Backend(Protocol):
 
     async def add_node(self, host: str, *, by: str) -> None:
         """Take in a node that can't announce itself, or raise `CommandRefused`."""
+        ...
+
+    def history(self, node: NodeId, span: int) -> Series:
+        """Give a node's load over one of `SPANS`."""
         ...
 
     async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:

@@ -27,6 +27,7 @@ from sciabc_tui.api.ports import Backend
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import Node, NodeId
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, NodeCommand, ResumeNode
+from sciabc_tui.cluster.series import SPANS
 from sciabc_tui.errors import NotFound
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Routes:
             web.get(f"{root}/events", self._events),
             web.get(f"{root}/nodes", self._nodes),
             web.post(f"{root}/nodes", self._add_node),
+            web.get(f"{node}/history", self._history),
             web.post(f"{node}/approve", self._approve),
             web.post(f"{node}/forget", self._forget),
             web.post(f"{node}/drain", self._drain),
@@ -154,6 +156,13 @@ class Routes:
         state = self._backend.state
         while not state.log or state.log[-1].seq <= since:
             state = await self._backend.changed(state.revision)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        node = self._find_node(request.match_info["node"])
+        span = _number(request, "span", SPANS[0], least=SPANS[0], most=SPANS[-1])
+        if span not in SPANS:
+            raise web.HTTPBadRequest(reason=f"span takes one of {', '.join(map(str, SPANS))}")
+        return _json(msgspec.json.encode(self._backend.history(node.id, span)))
 
     async def _approve(self, request: web.Request) -> web.Response:
         asked = await _body(request, ApproveKey)

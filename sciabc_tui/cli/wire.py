@@ -25,6 +25,7 @@ from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.eventlog import EventLog
+from sciabc_tui.head.history import Historian
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.lock import single_instance
 from sciabc_tui.head.nodes_txt import NodesTxt
@@ -115,6 +116,7 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         hub = StateHub(clock, State(log=events.load()))
         added = AddedNodes(state_dir, disk, parse_nodes(settings.cluster.nodes))
         added.load()
+        historian = Historian(clock)
         users = known_users(settings.cluster)
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
@@ -139,11 +141,14 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
             Part("the trust store", trust),
             Part("the event log", events),
             Part("the added nodes", added),
+            Part("the history", historian),
             Part("nodes.txt", NodesTxt(nodes_txt, disk)),
             *world.parts(dispatcher),
             Part("the front panel", panel(settings.panel, clock, simulated=demo)),
         )
-        async with ApiServer(HeadService(hub, dispatcher, events, added), settings.paths.socket) as server:
+        async with ApiServer(
+            HeadService(hub, dispatcher, events, added, historian), settings.paths.socket
+        ) as server:
             await _until_told(parts, hub, server, herald, clock=clock, linger=linger)
 
 

@@ -11,16 +11,13 @@ import asyncio
 import math
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sciabc_tui.cluster.node import Instant, Node, NodeId, Reading
+from sciabc_tui.cluster.series import SPANS, Series
 from sciabc_tui.head.ports import Clock, Hub
 
 LENGTH = 60
 """Places of a ring."""
-
-SPANS = (60, 600, 3600)
-"""Seconds that the rings reach back."""
 
 COVERS = 2.5
 """Periods for which a reading speaks: CPU and rates are measured since the reading before. After a longer
@@ -28,31 +25,6 @@ silence nothing is known of it."""
 
 LOOK = 0.5
 """Seconds at least between two looks at the state: half the shortest period, so that no reading is missed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A node's load over a span, oldest first; what was not measured is None.
-
-    Attributes:
-        span: Seconds that it covers.
-        step: Seconds of a place; it holds the mean of the readings in it.
-        until: The end of the last place, on the head's clock; that place is still being filled.
-        cpu: Per cent over all cores.
-        memory: Per cent.
-        temperature: Degrees Celsius.
-        received: Bytes a second.
-        sent: Bytes a second.
-    """
-
-    span: int
-    step: int
-    until: Instant
-    cpu: tuple[float | None, ...]
-    memory: tuple[float | None, ...]
-    temperature: tuple[float | None, ...]
-    received: tuple[float | None, ...]
-    sent: tuple[float | None, ...]
 
 
 _NOTHING = math.nan

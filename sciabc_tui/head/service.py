@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from sciabc_tui.api.messages import LogChunk, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand, Ticked
+from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import LogEntry, PartFailed, State
 from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.eventlog import EventLog
+from sciabc_tui.head.history import Historian
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.nodes_txt import hostfile
 from sciabc_tui.head.ports import Adapter, Clock, Hub
@@ -31,11 +34,19 @@ LINGER = 5.0
 class HeadService:
     """What the API serves: the state, and what may be asked of it."""
 
-    def __init__(self, hub: StateHub, dispatcher: Dispatcher, events: EventLog, added: AddedNodes) -> None:
+    def __init__(
+        self,
+        hub: StateHub,
+        dispatcher: Dispatcher,
+        events: EventLog,
+        added: AddedNodes,
+        historian: Historian,
+    ) -> None:
         self._hub = hub
         self._dispatcher = dispatcher
         self._events = events
         self._added = added
+        self._historian = historian
 
     @property
     def state(self) -> State:
@@ -63,6 +74,10 @@ class HeadService:
             CommandRefused: It is no `[USER@]HOST[:PORT]`, or is there already.
         """
         self._added.add(host, by=by)
+
+    def history(self, node: NodeId, span: int) -> Series:
+        """Give a node's load over one of `SPANS`."""
+        return self._historian.series(node, span)
 
     async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
         """Give the newest events with a number above `since`, the oldest first."""

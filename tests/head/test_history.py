@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sciabc_tui.cluster.node import Node, NodeId, Origin, Reading
 from sciabc_tui.cluster.observations import HeadSighted, ReadingTaken
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.head.history import LENGTH, SPANS, Historian, History, Series
+from sciabc_tui.cluster.series import SPANS, Series
+from sciabc_tui.head.history import LENGTH, Historian, History
 from sciabc_tui.head.hub import StateHub
 from tests.head.fakes import FakeClock, until
 from tests.head.nets import running

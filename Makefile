@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 RUN_STAMP := $(VENV)/.stamp-run
 DEV_STAMP := $(VENV)/.stamp-dev
+BENCHES ?= membership readings
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo setup test check format bench lab snapshots pins clean
@@ -35,8 +36,8 @@ format: $(DEV_STAMP) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## run the benchmarks in tests/bench and print their figures
-	@for script in tests/bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+bench: $(DEV_STAMP) ## run the short benchmarks; others: make bench BENCHES="ssh_streams lab_liveness hostile soak"
+	@for name in $(BENCHES); do echo "== $$name"; PYTHONPATH=. $(BIN)/python tests/bench/$$name.py || exit 1; done
 
 lab: $(DEV_STAMP) ## (root) real nodes in network namespaces, to try the real thing without owning a Pi
 	@$(BIN)/python -m tests.lab $(LAB_ARGS)

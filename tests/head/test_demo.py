@@ -109,9 +109,9 @@ async def test_node03_is_lost_silently_and_comes_back_in_a_loop() -> None:
         for _ in range(3):
             await stage.advance(40.0)
             assert stage.words()["node03"] is RowWord.READY
-            await stage.advance(9.0)
+            await stage.advance(8.0)
             assert stage.words()["node03"] is RowWord.SUSPECT
-            await stage.advance(11.0)
+            await stage.advance(12.0)
             assert stage.words()["node03"] is RowWord.DOWN
             assert stage.node("node03").probe == "ARP failed"
             assert total_slots(stage.hub.state) == 28

@@ -1,7 +1,6 @@
 """Contact with all nodes: one conversation for each, and probes for those that fell silent."""
 
 import asyncio
-import getpass
 from concurrent.futures import ThreadPoolExecutor
 
 from sciabc_tui.cluster.node import NodeId, Origin
@@ -39,8 +38,7 @@ class Contacts:
         credentials: Credentials,
         clock: Clock,
         post: Post,
-        user: str = "",
-        users: Users | None = None,
+        users: Users,
     ) -> None:
         """Take what logins need.
 
@@ -48,10 +46,9 @@ class Contacts:
             credentials: The keys to log in with.
             clock: Readings are stamped with it as they arrive.
             post: Takes observations from the thread that reads the streams.
-            user: Whom to log in as where the node does not say, without `users`. Empty: the head's own user.
             users: Whom to log in as on which node.
         """
-        self._users = users or Users(own=getpass.getuser(), everywhere=user)
+        self._users = users
         self._credentials = credentials
         self._clock = clock
         self._post = post

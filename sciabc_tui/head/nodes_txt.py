@@ -1,6 +1,5 @@
 """The hostfile of 2016: one IPv4 address a line, for `mpirun --hostfile nodes.txt`."""
 
-import asyncio
 import ipaddress
 from concurrent.futures import Executor
 from operator import attrgetter
@@ -9,7 +8,8 @@ from pathlib import Path
 from jobs.hostfile import nodes_txt, write_atomically
 from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.cluster.schedule import capacity
-from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.cluster.state import State
+from sciabc_tui.head.keeping import Keeping, keep
 from sciabc_tui.head.ports import Hub
 
 _KEPT = attrgetter("schedulable", "name", "origin", "contact", "addresses", "advertised_slots", "facts")
@@ -24,27 +24,10 @@ class NodesTxt:
 
     async def run(self, hub: Hub) -> None:
         """Follow the state."""
-        loop = asyncio.get_running_loop()
-        seen = -1
-        written: str | None = None
-        looked_at: object = None
-        while True:
-            state = await hub.changed(seen)
-            seen = state.revision
-            kept = [_KEPT(node) for node in state.nodes.values()]
-            if kept == looked_at:
-                continue
-            looked_at = kept
-            text = hostfile(state)
-            if text == written:
-                continue
-            try:
-                await loop.run_in_executor(self._disk, self._write, text)
-            except OSError as error:
-                hub.publish(
-                    [PartFailed(f"{self._path} not written: {error.strerror}. Next: set paths.nodes_txt")]
-                )
-            written = text
+        await keep(Keeping(_KEPT, hostfile, self._write, self._problem), hub, self._disk)
+
+    def _problem(self, error: OSError) -> str:
+        return f"{self._path} not written: {error.strerror}. Next: set paths.nodes_txt"
 
     def _write(self, text: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

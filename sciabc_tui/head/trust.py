@@ -4,7 +4,6 @@ Two files in the state directory, both replaced as a whole: `nodes.json` is read
 is for every ssh that is started on behalf of a job, so that it trusts exactly what a person approved.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -16,8 +15,9 @@ import msgspec
 from jobs.hostfile import write_atomically
 from sciabc_tui.cluster.node import Node, Origin, Trust
 from sciabc_tui.cluster.observations import Remembered
-from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import ConfigError
+from sciabc_tui.head.keeping import Keeping, keep
 from sciabc_tui.head.keys import known_hosts
 from sciabc_tui.head.ports import Hub
 
@@ -54,36 +54,21 @@ class TrustStore:
 
     async def run(self, hub: Hub) -> None:
         """Follow the state."""
-        loop = asyncio.get_running_loop()
-        seen = -1
-        written: tuple[Remembered, ...] | None = None
-        looked_at: object = None
-        while True:
-            state = await hub.changed(seen)
-            seen = state.revision
-            kept = [_KEPT(node) for node in state.nodes.values()]
-            if kept == looked_at:
-                continue
-            looked_at = kept
-            records = remember(state)
-            if records == written:
-                continue
-            try:
-                await loop.run_in_executor(self._disk, self._write, records, trusted(state))
-            except OSError as error:
-                hub.publish(
-                    [
-                        PartFailed(
-                            f"approved keys not saved: {error.strerror}. Next: check {self._nodes.parent}"
-                        )
-                    ]
-                )
-            written = records
+        await keep(Keeping(_KEPT, _content, self._write, self._problem), hub, self._disk)
 
-    def _write(self, records: tuple[Remembered, ...], nodes: tuple[Node, ...]) -> None:
-        write_atomically(self.known_hosts, known_hosts(nodes), _PRIVATE)
+    def _problem(self, error: OSError) -> str:
+        return f"approved keys not saved: {error.strerror}. Next: check {self._nodes.parent}"
+
+    def _write(self, content: tuple[tuple[Remembered, ...], str]) -> None:
+        records, hosts = content
+        write_atomically(self.known_hosts, hosts, _PRIVATE)
         text = msgspec.json.format(msgspec.json.encode(records), indent=1).decode()
         write_atomically(self._nodes, text + "\n", _PRIVATE)
+
+
+def _content(state: State) -> tuple[tuple[Remembered, ...], str]:
+    """Give both files: a key that changed leaves the one for ssh, and stays in the one that is remembered."""
+    return remember(state), known_hosts(trusted(state))
 
 
 def trusted(state: State) -> tuple[Node, ...]:

@@ -45,6 +45,7 @@ from tests.head.servers import LOOPBACK, Sshd, alive, free_port, impostor, runni
 from tests.lab.keys import new_key
 
 NODE = roster.node_id("static:node01")
+OWN = Users(getpass.getuser())
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def sighted(port: int, *addresses: str) -> Sighted:
 
 
 @asynccontextmanager
-async def contacts(credentials: Credentials, users: Users | None = None) -> AsyncGenerator[StateHub]:
+async def contacts(credentials: Credentials, users: Users = OWN) -> AsyncGenerator[StateHub]:
     """Run the contacts beside a hub; they end with the block, within two seconds."""
     before = set(threading.enumerate())
     hub = StateHub(SystemClock())

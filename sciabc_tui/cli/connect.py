@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -20,6 +19,7 @@ from types import FrameType
 
 from sciabc_tui.api.client import Client
 from sciabc_tui.api.rundir import prepare
+from sciabc_tui.cli.daemon import command_line
 from sciabc_tui.cli.session import Session
 from sciabc_tui.errors import NotYourService, ServiceUnavailable
 
@@ -75,7 +75,7 @@ def attached(session: Session) -> Generator[Attachment, None, None]:
         return
     paths = session.load().settings.paths
     client = Client(paths.socket)
-    command = _command(session, "--linger")
+    command = command_line(session.config, linger=True, demo=False)
     yield Attachment(client, lambda: ensure(client, paths.runtime_dir, command, os.environ))
 
 
@@ -127,12 +127,6 @@ def start_service(
     return process
 
 
-def _command(session: Session, *options: str) -> list[str]:
-    config = [] if session.config is None else ["--config", str(session.config.absolute())]
-    # -P: what lies in the user's folder is not imported in place of our packages.
-    return [sys.executable, "-P", "-m", "sciabc_tui", *config, "head", *options]
-
-
 @contextmanager
 def _simulated(session: Session) -> Generator[Attachment, None, None]:
     """Run a simulation in folders of its own, and remove both at the end."""
@@ -144,7 +138,7 @@ def _simulated(session: Session) -> Generator[Attachment, None, None]:
             "SCIABC_PATHS_RUNTIME": str(runtime),
             "SCIABC_PATHS_NODES_TXT": "",
         }
-        command = _command(session, "--demo", "--linger")
+        command = command_line(session.config, linger=True, demo=True)
         started: list[subprocess.Popen[bytes]] = []
         try:
             yield Attachment(

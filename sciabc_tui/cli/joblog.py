@@ -7,7 +7,7 @@ import msgspec
 
 from jobs.errors import StoreError
 from jobs.logstore import PIECE_BYTES, LogLine, Stream, parse_line
-from sciabc_tui.cli.output import harmless
+from sciabc_tui.cli.harmless import harmless
 
 
 class LogPrinter:

@@ -1,32 +1,13 @@
 """How commands print: harmless text for people, JSON for programs."""
 
 import io
-import re
 import sys
-import unicodedata
 from collections.abc import Sequence
 
 import msgspec
 import typer
 
-_SGR = re.compile(r"\x1b\[[0-9;:]*m")
-_HARMFUL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-"""Categories of characters that steer a terminal or hide what is really there."""
-
-
-def harmless(text: str) -> str:
-    """Make foreign text safe for a terminal: colours go, other control characters are spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(char if _is_safe(char) else _spelt(char) for char in _SGR.sub("", text))
-
-
-def _is_safe(char: str) -> bool:
-    return char == "\t" or unicodedata.category(char) not in _HARMFUL
-
-
-def _spelt(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+from sciabc_tui.cli.harmless import harmless
 
 
 def say(text: str) -> None:

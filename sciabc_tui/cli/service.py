@@ -1,6 +1,5 @@
 """`sciabc-tui head`, `panel`, and `sciabc-tui` alone: what needs the heavy libraries, imported when asked."""
 
-import contextlib
 import os
 import sys
 from typing import Annotated, Literal
@@ -8,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from sciabc_tui.cli.connect import attached, connected
+from sciabc_tui.cli.daemon import command_line
 from sciabc_tui.cli.output import emit, say
 from sciabc_tui.cli.session import Session, session
 from sciabc_tui.cli.status import AsJson
@@ -23,27 +23,15 @@ def head(
     linger: Annotated[
         bool, typer.Option("--linger", help="End when no client is connected and no job is left.")
     ] = False,
-    ready_fd: Annotated[int | None, typer.Option(hidden=True, min=3)] = None,
 ) -> None:
     """Run the head service here: it finds the nodes, runs the jobs and drives LCD and lamp.
 
     It ends on SIGTERM or Ctrl-C; jobs go on, and the next head service finds them again.
     """
-    # A pipe of our own: whoever waits is told why, also when the service fails before it can.
-    waiting = None if ready_fd is None else os.dup(ready_fd)
-    try:
-        from sciabc_tui.cli.wire import run_head  # noqa: PLC0415 - most commands must not pay for its imports
-
-        options = session(context)
-        run_head(options.load(), linger=linger, demo=demo or options.demo, ready_fd=ready_fd)
-    except Exception as error:
-        if waiting is not None:
-            with contextlib.suppress(OSError):
-                os.write(waiting, f"{' '.join(str(error).split()) or type(error).__name__}\n".encode())
-        raise
-    finally:
-        if waiting is not None:
-            os.close(waiting)
+    options = session(context)
+    command = command_line(options.config, linger=linger, demo=demo or options.demo, debug=options.debug)
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - the same process from here on: systemd keeps its pid
 
 
 def panel(

@@ -30,6 +30,9 @@ with serving(pathlib.Path(sys.argv[1]) / "run" / "api.sock"):
 """
 
 
+DAEMON = (sys.executable, "-m", "sciabc_tui.cli.daemon")
+
+
 def script(text: str) -> list[str]:
     """Make a command line that runs a few lines of Python."""
     return [sys.executable, "-c", text]
@@ -152,7 +155,15 @@ def test_a_broken_config_is_told_through_the_pipe(shell: Shell) -> None:
     """`head` says why it can't start to whoever started it, whatever the reason."""
     reader, writer = os.pipe()
     (shell.home / "bad.toml").write_text("[panel\n")
-    command = [sys.executable, "-m", "sciabc_tui", "--config", "bad.toml", "head", "--ready-fd", str(writer)]
+    command = [
+        sys.executable,
+        "-m",
+        "sciabc_tui.cli.daemon",
+        "--config",
+        "bad.toml",
+        "--ready-fd",
+        str(writer),
+    ]
     done = subprocess.run(
         command, pass_fds=[writer], cwd=shell.home, env=shell.environ, capture_output=True, check=False
     )

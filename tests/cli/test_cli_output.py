@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from jobs.logstore import PIECE_BYTES, LogLine, Stream, format_line
+from sciabc_tui.cli.harmless import harmless
 from sciabc_tui.cli.joblog import JsonPrinter, LogPrinter, records
-from sciabc_tui.cli.output import harmless
 from sciabc_tui.cluster.job import JobId, JobState
 from tests.api.scripted import Serving
 from tests.cli.shell import Shell

@@ -1,0 +1,28 @@
+"""Makes foreign text safe for a terminal."""
+
+import re
+import unicodedata
+
+_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+_HARMFUL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+"""Categories of characters that steer a terminal or hide what is really there."""
+
+
+def harmless(text: str) -> str:
+    """Make foreign text safe for a terminal: colours go, other control characters are spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(char if _is_safe(char) else _spelt(char) for char in _SGR.sub("", text))
+
+
+def one_line(error: BaseException) -> str:
+    """Give what an error says as one harmless line; its kind where it says nothing."""
+    return harmless(" ".join(str(error).split())) or type(error).__name__
+
+
+def _is_safe(char: str) -> bool:
+    return char == "\t" or unicodedata.category(char) not in _HARMFUL
+
+
+def _spelt(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

@@ -137,7 +137,7 @@ def _on_host_key(roster: Roster, node: Node, address: str, key: HostKey, now: In
         return (tr.HostKeyOffered(node.id, key, address), *_alive(node, now, "host key read"))
     if node.streaming or node.offered_key == key:
         return ()  # somebody else at an address that was announced; the node itself is on the stream
-    return (tr.HostKeyChanged(node.id, key),)
+    return (tr.HostKeyChanged(node.id, key, now),)
 
 
 def _on_key_sign(node: Node, now: Instant) -> Events:

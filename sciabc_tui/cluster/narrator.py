@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.nodeset import fold
+from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Event, NodeAppeared, Severity
 from sciabc_tui.cluster.wording import Line, Names, describe, span
 
@@ -64,6 +65,8 @@ class Narrator:
 
     def _line(self, event: Event, names: Names, now: Instant) -> Line | None:
         match event:
+            case ev.NodeReadied(node) if node == HEAD:
+                return describe(event, names)  # it starts; a switch does not bring it back
             case ev.NodeSuspected() | ev.NodeLost() | ev.NodeLeft() | ev.NodeReturned() | ev.NodeReadied():
                 kind, name = type(event), names[event.node]
             case NodeAppeared(new):

@@ -190,6 +190,8 @@ class Node:
     """The approved key, or while trust is unknown the one it offers."""
     offered_key: HostKey | None = None
     """Of a node whose key changed: the key it offers now."""
+    offered_at: Instant | None = None
+    """When that was first seen."""
 
     readiness: Readiness = Readiness.UNPROVISIONED
     readiness_reason: str = ""

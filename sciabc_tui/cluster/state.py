@@ -19,6 +19,10 @@ JOBS_LENGTH = 200
 """How many jobs the state carries; the store keeps all."""
 
 
+HANDLES_KEPT = 16
+"""Under how many names a node is known to announcements."""
+
+
 class Severity(StrEnum):
     """How much a log entry matters."""
 
@@ -283,13 +287,21 @@ class Draft:
                 self.owners[handle] = node
             case NodeMerged(alias, node):
                 self.nodes.pop(alias, None)
-                self.owners.update({h: node for h, owner in self.owners.items() if owner == alias})
+                moved = [handle for handle, owner in self.owners.items() if owner == alias]
+                self.owners.update(dict.fromkeys(moved, node))
+                self._forget_oldest_handles(node)
             case NodeRemoved(node):
                 self.nodes.pop(node, None)
                 self.owners = {h: owner for h, owner in self.owners.items() if owner != node}
             case HeadDelayed(late):
                 for node in self.nodes.values():
                     self.nodes[node.id] = replace(node, heard_at=node.heard_at + late)
+
+    def _forget_oldest_handles(self, node: NodeId) -> None:
+        """Keep a few: whoever announces one board under ever new names must not fill the memory."""
+        handles = [handle for handle, owner in self.owners.items() if owner == node]
+        for handle in handles[:-HANDLES_KEPT]:
+            del self.owners[handle]
 
     def _apply_service(self, event: ServiceEvent) -> None:
         match event:

@@ -50,10 +50,11 @@ class HostKeyChanged:
 
     node: NodeId
     key: HostKey
+    at: Instant
 
     def on(self, node: Node, /) -> Node:
         """Stop everything to it; keep both keys for the explanation."""
-        return replace(node, trust=Trust.CHANGED, offered_key=self.key)
+        return replace(node, trust=Trust.CHANGED, offered_key=self.key, offered_at=self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class HostKeyConfirmed:
 
     def on(self, node: Node, /) -> Node:
         """Trust it as before."""
-        return replace(node, trust=Trust.TRUSTED, offered_key=None)
+        return replace(node, trust=Trust.TRUSTED, offered_key=None, offered_at=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class NodeForgotten:
             trust=Trust.UNKNOWN,
             host_key=None,
             offered_key=None,
+            offered_at=None,
             readiness=Readiness.UNPROVISIONED,
             readiness_reason="",
             streaming=False,

@@ -11,6 +11,7 @@ from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.state import (
     Event,
     HeadDelayed,
+    HeadDescribed,
     JobEnded,
     JobEvent,
     JobStarted,
@@ -101,6 +102,14 @@ def describe(event: Event, names: "Names") -> Line | None:
     match event:
         case JobSubmitted() | JobWaited() | JobStarted() | JobEnded():
             return _describe_job(event)
+        case _:
+            return _describe_head(event) or _describe_roster(event, names)
+
+
+def _describe_head(event: Event) -> Line | None:
+    match event:
+        case HeadDescribed(head):
+            return Severity.INFO, f"head service {head.version} started"
         case UplinkChanged(uplink):
             if uplink.address:
                 return Severity.INFO, f"external IP {uplink.address} on {uplink.interface}"
@@ -119,7 +128,7 @@ def describe(event: Event, names: "Names") -> Line | None:
         case PartFailed(text):
             return Severity.ERROR, text
         case _:
-            return _describe_roster(event, names)
+            return None
 
 
 class Names:

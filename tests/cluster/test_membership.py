@@ -27,7 +27,7 @@ from sciabc_tui.cluster.observations import (
     TwinSeen,
 )
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.state import SightingRefused, State
+from sciabc_tui.cluster.state import HANDLES_KEPT, SightingRefused, State
 from sciabc_tui.cluster.wording import evidence
 from sciabc_tui.errors import CommandRefused
 from tests.cluster.builders import id_of, key, ordered, reading, ready, run, sighted
@@ -327,3 +327,28 @@ def test_a_stranger_that_went_away_is_let_go() -> None:
         state = run(state, [Ticked()], float(second))
     assert set(state.nodes) == {ONE}
     assert "mdns:fake" not in state.owners
+
+
+def test_one_board_under_ever_new_names_fills_no_memory() -> None:
+    """Each name dissolves into the board that holds the key, and only the newest are remembered."""
+    state = ready(State(), "node01", 0.0)
+    for number in range(100):
+        name = f"alias{number}"
+        state = run(
+            state, [sighted(name), HostKeyRead(id_of(name), "10.77.0.11", key("node01"))], 1.0 + number
+        )
+    assert list(state.nodes) == [id_of("node01")]
+    assert len(state.owners) == HANDLES_KEPT
+    assert "mdns:alias99" in state.owners
+
+
+def test_when_a_key_changed_is_known() -> None:
+    """The row says since when the key is another; the approved key takes that back."""
+    state = ready(State(), "node01", 0.0)
+    node = id_of("node01")
+    state = run(state, [StreamClosed(node, "gone"), HostKeyRead(node, "10.77.0.11", key("other"))], 20.0)
+    assert (state.nodes[node].trust, state.nodes[node].offered_at) == (Trust.CHANGED, 20.0)
+    state = run(state, [HostKeyRead(node, "10.77.0.11", key("other"))], 30.0)
+    assert state.nodes[node].offered_at == 20.0
+    state = run(state, [HostKeyRead(node, "10.77.0.11", key("node01"))], 40.0)
+    assert state.nodes[node].offered_at is None

@@ -1,9 +1,10 @@
 """What the log says when much happens at once."""
 
-from sciabc_tui.cluster.events import NodeLost, NodeReturned
+from sciabc_tui.cluster.events import NodeLost, NodeReadied, NodeReturned
 from sciabc_tui.cluster.narrator import Narrator
 from sciabc_tui.cluster.node import NodeId
-from sciabc_tui.cluster.state import Severity
+from sciabc_tui.cluster.roster import HEAD
+from sciabc_tui.cluster.state import Head, HeadDescribed, Severity
 from sciabc_tui.cluster.wording import Names
 
 IDS = [NodeId(f"n{number}") for number in range(750)]
@@ -43,3 +44,16 @@ def test_kinds_are_counted_apart() -> None:
     narrator.tell([NodeLost(node, 1.0, "x") for node in IDS[:2]], NAMES, 1.0)
     (line,) = narrator.tell([NodeReturned(IDS[5], 2.0, "reading")], NAMES, 2.0)
     assert line[1] == "node005 is back: reading"
+
+
+def test_the_head_is_not_one_of_the_nodes_that_came_together() -> None:
+    """The head at its start and two boards are no common cause, and each has its line."""
+    lines = Narrator().tell([NodeReadied(HEAD), *(NodeReadied(node) for node in IDS[:2])], NAMES, 1.0)
+    assert [text for _, text in lines] == ["head ready", "node000 ready", "node001 ready"]
+
+
+def test_the_start_of_the_service_is_told() -> None:
+    """Whoever reads the events later sees where one run of the service ends and the next begins."""
+    assert Narrator().tell([HeadDescribed(Head(version="1.2.3"))], NAMES, 1.0) == [
+        (Severity.INFO, "head service 1.2.3 started")
+    ]

@@ -69,7 +69,7 @@ class Flight:
     def kill(self) -> None:
         """End the service by SIGKILL."""
         assert self._service is not None
-        self.lab.head.run(["pkill", "-KILL", "-f", "^.*sciabc_tui head$"])
+        self.lab.head.run(["pkill", "-KILL", "-f", "sciabc_tui[.]cli[.]daemon"])
         self._service.wait()
 
     def freeze(self) -> None:

@@ -254,7 +254,7 @@ def lost() -> State:
         streaming=False,
     )
     drained = replace(board(6, cpu=1.0), drained=Drain("fan broken", "pi", AT - 500))
-    changed = replace(board(7), trust=Trust.CHANGED, offered_key=key_of("other"))
+    changed = replace(board(7), trust=Trust.CHANGED, offered_key=key_of("other"), offered_at=AT - 65)
     nodes = (head_node(), board(1), board(2), down, suspect, new, drained, changed)
     why = "node03 down: silent, ARP failed, mDNS record valid 74 min more"
     return replace(

@@ -77,9 +77,7 @@ def test_farewell_names_the_jobs_that_go_on() -> None:
 @pytest.mark.parametrize("width", [77, 137])
 def test_keys_to_judge_are_listed_whole(width: int) -> None:
     """A changed key is listed first and in red, with the old and the new one; one that waits after it."""
-    state = states.lost()
-    entry = LogEntry(13, states.WALL - 65, Severity.ERROR, "node07: host key changed, is SHA256:x")
-    table = trust.keys(seen(replace(state, log=(*state.log, entry))), width)
+    table = trust.keys(seen(states.lost()), width)
     assert [trust.node_of(row.key) for row in table.rows] == ["node07"] * 3 + ["node05"]
     changed, was, is_, waits = (text(row.cells) for row in table.rows)
     assert "HOST KEY CHANGED 1m05s ago" in changed
@@ -88,12 +86,6 @@ def test_keys_to_judge_are_listed_whole(width: int) -> None:
     assert {cell.tone for row in table.rows[:3] for cell in row.cells} == {Tone.BAD}
     assert states.key_of("node05").fingerprint in waits
     assert ("1h00m" in waits) == (width > 100)
-
-
-def test_a_changed_key_without_a_known_time_has_none() -> None:
-    """A change that the log no longer tells of is shown without a number."""
-    table = trust.keys(seen(states.lost()), 77)
-    assert text(table.rows[0].cells).rstrip().endswith("HOST KEY CHANGED")
 
 
 def test_forgetting_names_what_is_lost() -> None:

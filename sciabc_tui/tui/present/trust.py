@@ -69,8 +69,7 @@ def _fingerprint(node: Node) -> Cell:
 
 
 def _changed_rows(node: Node, view: View, width: int) -> list[Row]:
-    since = _changed_for(node, view)
-    when = f" {span(since)} ago" if since is not None else ""
+    when = "" if node.offered_at is None else f" {span(max(0.0, view.now - node.offered_at))} ago"
     old = node.host_key.fingerprint if node.host_key else UNKNOWN
     new = node.offered_key.fingerprint if node.offered_key else UNKNOWN
     texts = (
@@ -82,14 +81,6 @@ def _changed_rows(node: Node, view: View, width: int) -> list[Row]:
         Row(f"{node.id}\n{number}", (Cell(fit(text, width, cut=view.glyphs.cut), Tone.BAD),))
         for number, text in enumerate(texts)
     ]
-
-
-def _changed_for(node: Node, view: View) -> float | None:
-    """Give for how many seconds the key is another, as far as the log of the state reaches back."""
-    state = view.state
-    begins = f"{node.name}: host key changed"
-    found = [entry.wall for entry in state.log if entry.text.startswith(begins)] if state else []
-    return max(0.0, view.wall - found[-1]) if found else None
 
 
 def key_help(width: int, *, changed: bool) -> tuple[Line, ...]:

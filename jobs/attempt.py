@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from jobs.errors import StoreError
-from jobs.hostfile import write_atomically
+from jobs.hostfile import Host, write_atomically
 from jobs.launchers import Launcher
 from jobs.states import JobState
 
@@ -88,6 +88,8 @@ class AttemptPlan:
         cwd: Where the launcher starts.
         token: What marks the processes of this attempt.
         grace: How long a cancelled launcher may take to end by itself, in seconds.
+        time_limit: Seconds after which the attempt is ended; None means never.
+        hosts: Where it runs, in the order of the hostfile; empty in plans of older versions.
     """
 
     job: int
@@ -98,6 +100,8 @@ class AttemptPlan:
     cwd: str
     token: str
     grace: float = 5.0
+    time_limit: float | None = None
+    hosts: tuple[Host, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Host:
         port: Where its sshd listens.
         local: Whether it is the very machine that the launcher runs on.
         host_key_alias: The name of its key in the known-hosts file; empty means its address.
+        identity: The private key to log in there with; empty means what holds for every host.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Host:
     port: int = 22
     local: bool = False
     host_key_alias: str = ""
+    identity: str = ""
 
 
 def openmpi_hostfile(hosts: Iterable[Host]) -> str:

@@ -82,6 +82,8 @@ def prepare(
         env=environment(launcher, spec, job=job, attempt=attempt, token=token, allow_root=site.uid == 0),
         cwd=spec.cwd,
         token=token,
+        time_limit=spec.time_limit,
+        hosts=tuple(hosts),
     )
     hostfile = openmpi_hostfile(hosts)
     ssh = ssh_config(hosts, known_hosts=site.known_hosts, identity=site.identity)

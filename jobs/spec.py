@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 
 from jobs.errors import SpecError
@@ -16,6 +17,29 @@ _NAME_LENGTH = 64
 _ARGS_LENGTH = 100_000
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = "SCIABC_"
+_PER_NODE = 4096
+_PRIORITY = 1000
+_ATTEMPTS = 100
+_TIME_LIMIT = 366 * 86_400.0
+FLAVOURS = ("openmpi", "mpich")
+"""The flavours of MPI that a job may ask for."""
+
+
+class Kind(StrEnum):
+    """What a launch starts."""
+
+    MPI = "mpi"
+    EACH = "each"
+    """The command once on every node, with no MPI in it."""
+
+
+class OnNodeLoss(StrEnum):
+    """What becomes of a job that loses a node."""
+
+    FAIL = "fail"
+    REQUEUE = "requeue"
+    SURVIVE = "survive"
+    """The program shrinks and goes on by itself: MPI's fault tolerance, which Open MPI 5 has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +53,15 @@ class JobSpec:
         name: What the job is called; empty means the stem of the program.
         cwd: Where it runs, on every node; empty means the home directory.
         env: Variables for every rank, beside those it has anyway.
+        kind: An MPI program, or a command for each node.
+        per_node: How many ranks on each node; with it ``ranks`` None means on every node.
+        nodes: Names of the nodes that it may use; none means any.
+        exclude: Names of the nodes that it must not use.
+        time_limit: Seconds after which an attempt is ended; None means never.
+        priority: Of two waiting jobs the one with more goes first.
+        on_node_loss: What happens when a node of it is lost.
+        max_attempts: How often it may be launched; more than once only with ``requeue``.
+        launcher: The flavour of MPI to use; empty means what the nodes have.
     """
 
     program: str
@@ -37,6 +70,15 @@ class JobSpec:
     name: str = ""
     cwd: str = ""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    kind: Kind = Kind.MPI
+    per_node: int | None = None
+    nodes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    time_limit: float | None = None
+    priority: int = 0
+    on_node_loss: OnNodeLoss = OnNodeLoss.FAIL
+    max_attempts: int = 3
+    launcher: str = ""
 
     @property
     def is_python(self) -> bool:
@@ -79,6 +121,8 @@ def validated(spec: JobSpec, *, total_slots: int | None) -> JobSpec:
     _check_args(spec.args)
     _check_env(spec.env)
     _check_ranks(spec.ranks, total_slots)
+    _check_places(spec)
+    _check_policy(spec)
     cwd = _directory(spec.cwd)
     program = _resolve(spec.program, cwd)
     name = spec.name.strip() or program.stem
@@ -126,6 +170,33 @@ def _check_ranks(ranks: int | None, total_slots: int | None) -> None:
             raise SpecError("ranks", f"{ranks} ranks asked, the cluster has {slots}. Next: ask for {fits}")
         case _:
             return
+
+
+def _check_places(spec: JobSpec) -> None:
+    if spec.per_node is not None and not 1 <= spec.per_node <= _PER_NODE:
+        raise SpecError("per_node", f"{spec.per_node} ranks a node. Next: ask for 1 to {_PER_NODE}")
+    if spec.kind is Kind.EACH and (spec.ranks is not None or spec.per_node is not None):
+        raise SpecError("ranks", "a command for each node has one on each. Next: leave ranks out")
+    for where, names in (("nodes", spec.nodes), ("exclude", spec.exclude)):
+        for name in names:
+            _plain(where, name)
+            if not name:
+                raise SpecError(where, "holds an empty name. Next: name nodes as sciabc-tui nodes shows them")
+    if both := sorted({*spec.nodes} & {*spec.exclude}):
+        raise SpecError("exclude", f"{both[0]} is wanted and excluded. Next: name it once")
+
+
+def _check_policy(spec: JobSpec) -> None:
+    if spec.time_limit is not None and not 1.0 <= spec.time_limit <= _TIME_LIMIT:
+        raise SpecError("time_limit", f"{spec.time_limit:g} s. Next: give 1 s to 1 year, or leave it out")
+    if not -_PRIORITY <= spec.priority <= _PRIORITY:
+        raise SpecError("priority", f"{spec.priority}. Next: give -{_PRIORITY} to {_PRIORITY}")
+    if not 1 <= spec.max_attempts <= _ATTEMPTS:
+        raise SpecError("max_attempts", f"{spec.max_attempts}. Next: give 1 to {_ATTEMPTS}")
+    if spec.launcher not in {"", *FLAVOURS}:
+        raise SpecError(
+            "launcher", f"{_shown(spec.launcher)} is not known. Next: give one of {', '.join(FLAVOURS)}"
+        )
 
 
 def _directory(text: str) -> Path:

@@ -38,25 +38,31 @@ def ssh_config(hosts: Iterable[Host], *, known_hosts: Path, identity: Path | Non
     Args:
         hosts: Whom the launcher may reach; the local one needs no entry and gets none.
         known_hosts: The approved host keys, each under its host's ``host_key_alias``.
-        identity: The private key to log in with; None leaves it to the agent and ssh's defaults.
+        identity: The private key to log in with, which outranks the hosts' own; None leaves it to those, then
+            to the agent and ssh's defaults.
 
     Raises:
         SpecError: A value could mean something else to ssh than it says.
     """
-    common = _COMMON.format(known_hosts=_path("known_hosts", known_hosts))
-    if identity is not None:
-        common += f"  IdentityFile {_path('identity', identity)}\n  IdentitiesOnly yes\n"
-    # ssh takes the first value that it finds: the particular stands before the common.
-    return "".join(_entry(host) for host in hosts if not host.local) + common
+    common = _COMMON.format(known_hosts=_path("known_hosts", known_hosts)) + _identity(identity)
+    # ssh takes the first value that it finds: the particular stands before the common. Of identities it takes
+    # all, so there is one or the other.
+    return "".join(_entry(host, own=identity is None) for host in hosts if not host.local) + common
 
 
-def _entry(host: Host) -> str:
+def _entry(host: Host, *, own: bool) -> str:
     address = checked_address(host.address)
     alias = _matching("host_key_alias", _ALIAS, host.host_key_alias or address)
     if not 0 < host.port < 65536:
         raise SpecError("port", f"{host.port} is none. Next: give 1 to 65535")
     user = f"  User {_matching('user', _USER, host.user)}\n" if host.user else ""
-    return f"Host {address}\n  HostName {address}\n  HostKeyAlias {alias}\n  Port {host.port}\n{user}"
+    identity = _identity(Path(host.identity)) if own and host.identity else ""
+    where = f"Host {address}\n  HostName {address}\n  HostKeyAlias {alias}\n  Port {host.port}\n"
+    return where + user + identity
+
+
+def _identity(path: Path | None) -> str:
+    return f"  IdentityFile {_path('identity', path)}\n  IdentitiesOnly yes\n" if path else ""
 
 
 def _matching(field: str, pattern: re.Pattern[str], value: str) -> str:

@@ -1,5 +1,6 @@
 """The check of what a job is asked to be."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import SpecError
-from jobs.spec import PROGRAMS, JobSpec, bundled, validated
+from jobs.spec import PROGRAMS, JobSpec, Kind, bundled, validated
 
 
 def _script(folder: Path, name: str = "prog.py", mode: int = 0o644) -> Path:
@@ -86,6 +87,16 @@ def test_ranks_for_all_slots_stay_open() -> None:
         (JobSpec("hello", cwd="/nope"), 8, "cwd: /nope is no directory. Next: make it, or choose another"),
         (JobSpec("hello", cwd="here"), 8, "cwd: here is not absolute. Next: give the path from /"),
         (JobSpec("~nobody-of-that-name/x"), 8, "program: ~nobody-of-that-name/x: no such user. Next: "),
+        (JobSpec("hello", per_node=0), 8, "per_node: 0 ranks a node. Next: ask for 1 to 4096"),
+        (JobSpec("hello", ranks=2, kind=Kind.EACH), 8, "ranks: a command for each node has one on each"),
+        (JobSpec("hello", nodes=("a", "")), 8, "nodes: holds an empty name. Next: "),
+        (JobSpec("hello", exclude=("a\x1b",)), 8, "exclude: holds a control or invisible character"),
+        (JobSpec("hello", nodes=("a", "b"), exclude=("b",)), 8, "exclude: b is wanted and excluded. Next: "),
+        (JobSpec("hello", time_limit=0.0), 8, "time_limit: 0 s. Next: give 1 s to 1 year"),
+        (JobSpec("hello", time_limit=math.nan), 8, "time_limit: nan s. Next: give 1 s to 1 year"),
+        (JobSpec("hello", priority=1001), 8, "priority: 1001. Next: give -1000 to 1000"),
+        (JobSpec("hello", max_attempts=0), 8, "max_attempts: 0. Next: give 1 to 100"),
+        (JobSpec("hello", launcher="lam"), 8, "launcher: lam is not known. Next: give one of openmpi, mpich"),
         (JobSpec("hello", env={"A-B": "1"}), 8, "env: A-B is no variable's name. Next: "),
         (JobSpec("hello", env={"A": "\n"}), 8, "env: holds a control or invisible character"),
         (JobSpec("hello", env={"SCIABC_JOB_TOKEN": "1"}), 8, "env: SCIABC_JOB_TOKEN: SCIABC_* belongs to"),

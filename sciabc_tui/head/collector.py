@@ -6,7 +6,7 @@ writes when it reads.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from sciabc_tui.cluster.node import READING_PERIOD, Facts, Instant, NodeId, Reading
@@ -53,7 +53,7 @@ class _Watched:
     on_end: OnEnd
     since: Instant
     period: float
-    parser: Parser = field(default_factory=Parser)
+    parser: Parser
 
 
 class Collector:
@@ -75,10 +75,28 @@ class Collector:
         self._stopped.set()
         self._thread.join()
 
-    def add(self, node: NodeId, stream: Readable, on_end: OnEnd, *, period: float = READING_PERIOD) -> None:
-        """Read this stream too; `on_end` is called once, in the collector's thread, if it ends by itself."""
+    def add(
+        self,
+        node: NodeId,
+        stream: Readable,
+        on_end: OnEnd,
+        *,
+        period: float = READING_PERIOD,
+        known: Facts | None = None,
+    ) -> None:
+        """Read this stream too.
+
+        Args:
+            node: Whose it is.
+            stream: Read from the collector's thread only.
+            on_end: Called once, in the collector's thread, if the stream ends by itself.
+            period: Seconds between two readings.
+            known: The node's facts from an earlier stream.
+        """
         # single operations on a dict are atomic: no lock, on which the loop could wait
-        self._streams[stream] = _Watched(node, stream, on_end, self._clock.monotonic(), period)
+        self._streams[stream] = _Watched(
+            node, stream, on_end, self._clock.monotonic(), period, Parser(known or Facts())
+        )
 
     def remove(self, stream: Readable) -> None:
         """Read this stream no more."""

@@ -127,6 +127,7 @@ class Contact:
         """Try the node's addresses in turn; give the seconds to rest, None for until there is news."""
         node = self._node
         failures: list[Unreachable] = []
+        others: list[HostKeyRead] = []
         called, self._called = self._called, False
         addresses = _addresses(node)
         for address in addresses:
@@ -137,6 +138,11 @@ class Contact:
                 return await self._greet(node, address, connection)
             except Unreachable as failure:
                 failures.append(failure)
+            except HostKeyMismatch as mismatch:
+                # somebody else at an address that was the node's: it may answer at the next one
+                others.append(HostKeyRead(node.id, address, mismatch.offered))
+        if others:
+            return await self._meet_other(node, others[0])
         if not failures:
             return None
         answered = any(failure.answered for failure in failures)
@@ -163,6 +169,8 @@ class Contact:
             self._means.hub.observe([Probed(node.id, answered=True, how="ssh port answers")])
             return self._contact_period()
         key = await self._means.strangers.do(connection, read_host_key)
+        if node.trust is Trust.CHANGED and key != node.host_key:
+            raise HostKeyMismatch(key)
         self._lost_at = None
         holder = holder_of(self._means.hub, node, key, address) if node.host_key is None else None
         if holder is not None:
@@ -206,15 +214,22 @@ class Contact:
             self._double = None
             self._means.hub.observe([TwinSeen(double.of, "")])
 
+    async def _meet_other(self, node: Node, met: HostKeyRead) -> float:
+        """Tell of another key than the approved one at an address of the node; none shows that one."""
+        self._lost_at = None
+        holder = holder_of(self._means.hub, node, met.key, met.address)
+        if holder is not None:
+            return await self._meet_double(node, holder, met.address, met.key)
+        self._part()
+        self._means.hub.observe([met])
+        return CONTACT_PERIOD
+
     async def _log_in(self, node: Node, login: Login, connection: socket.socket) -> float:
         period = asked_period(self._means.hub.state)
         credentials = self._means.credentials_for(node)
         work = partial(open_stream, login=login, credentials=credentials, period=period)
         try:
             stream = await self._means.members.do(connection, work)
-        except HostKeyMismatch as mismatch:
-            self._prove(node, login.address, mismatch.offered)
-            return CONTACT_PERIOD
         except LoginDenied as denied:
             self._prove(node, login.address, login.host_key)
             self._means.hub.observe([LoginRefused(node.id, str(denied))])
@@ -240,7 +255,11 @@ class Contact:
             self._news.set()
 
         self._means.collector.add(
-            node.id, stream, lambda how: loop.call_soon_threadsafe(note, how), period=period
+            node.id,
+            stream,
+            lambda how: loop.call_soon_threadsafe(note, how),
+            period=period,
+            known=self._node.facts,
         )
         self._period, self._renewing, self._called = period, False, False
         try:

@@ -14,6 +14,7 @@ from sciabc_tui.head.ports import Clock, Hub
 from sciabc_tui.head.probes import Probes
 from sciabc_tui.head.rooms import Room
 from sciabc_tui.head.ssh import Credentials
+from sciabc_tui.head.twin_watch import TwinWatch
 from sciabc_tui.head.users import Users
 
 STRANGERS_AT_ONCE, MEMBERS_AT_ONCE = 4, 12
@@ -75,6 +76,7 @@ class Contacts:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(Probes(hub, neighbours, dials).run(), name="probes")
+                group.create_task(TwinWatch(means).run(), name="twins")
                 conversations = _Conversations(means, group)
                 group.create_task(conversations.keep_beat(), name="the beat")
                 await conversations.run()

@@ -72,7 +72,11 @@ class Discovery:
             state = await hub.changed(seen)
             seen = state.revision
             gone = gone_nodes(state)
-            names = {*handles_of(state, gone - before), *self._sightings.retain(state.owners.keys())}
+            now = self._clock.monotonic()
+            ages = dict.fromkeys(self._sightings.retain(state.owners.keys()), 0.0)
+            lost = handles_of(state, gone - before)
+            ages |= {name: now - since for name, since in lost.items()}
+            self._sightings.listen_for(lost)
             before = gone
-            for ear, _ in self._ears.values() if names else ():
-                ear.forget(names)
+            for ear, _ in self._ears.values() if ages else ():
+                ear.forget(ages)

@@ -96,11 +96,21 @@ class Ear:
             self._pending.setdefault(name, "")
         self._wake.set()
 
-    def forget(self, handles: Collection[str]) -> None:
-        """Let the next announcement of these instances be news."""
-        if self._zeroconf is not None:
-            names = [name for name in instances(self._zeroconf) if handle(instance(name)) in handles]
-            evict(self._zeroconf, names)
+    def forget(self, ages: Mapping[str, float]) -> None:
+        """Let the next announcement of instances be news, and ask for it.
+
+        Args:
+            ages: By handle, for how many seconds it was over: what came in since is news already, and stays.
+        """
+        if self._zeroconf is None:
+            return
+        named = [(name, handle(instance(name))) for name in instances(self._zeroconf)]
+        gone = {name: ages[known] for name, known in named if known in ages}
+        evict(self._zeroconf, gone)
+        self._missed = self._missed or bool(gone)
+        for name in gone.keys() & set(instances(self._zeroconf)):
+            _keep(self._spoken_of, name, None)  # it was announced since then
+            self._wake.set()
 
     async def run(self) -> None:
         """Listen until cancelled; when the socket fails, try again."""
@@ -179,43 +189,44 @@ class Ear:
         held: list[str] = []
         self._intake.look_around()
         for name, sender in names.items():
-            if not self._intake.lets_in(instance(name), sender):
-                held.append(name)
-                continue
             try:
                 info = AsyncServiceInfo(SERVICE_TYPE, name)
             except Error as error:
                 verdicts.append((instance(name), refusal(instance(name), printable(str(error), 80))))
                 continue
-            if info.load_from_cache(zeroconf):
-                verdicts.append((instance(name), self._intake.judge(announcement(name, info))))
+            said = announcement(name, info) if info.load_from_cache(zeroconf) else None
+            at_home = said is not None and sender in said.addresses
+            if not self._intake.lets_in(instance(name), sender, at_home=at_home):
+                held.append(name)
+            elif said is not None:
+                verdicts.append((instance(name), self._intake.judge(said, sender)))
             elif len(self._asking) >= _IN_FLIGHT:
                 held.append(name)
             elif name not in self._asking:
                 self._asking.add(name)
-                tasks.create_task(self._resolve(name, info, zeroconf), name="mdns resolve")
+                tasks.create_task(self._resolve(name, sender, info, zeroconf), name="mdns resolve")
         self._tell(verdicts, zeroconf)
         self._hold_back(held, zeroconf)
 
-    async def _resolve(self, name: str, info: AsyncServiceInfo, zeroconf: Zeroconf) -> None:
+    async def _resolve(self, name: str, sender: str, info: AsyncServiceInfo, zeroconf: Zeroconf) -> None:
         found = await info.async_request(zeroconf, _RESOLVE_MS)
         if name not in self._asking:
             return  # it said goodbye meanwhile
         self._asking.discard(name)
         if found:
-            self._tell([(instance(name), self._intake.judge(announcement(name, info)))], zeroconf)
+            self._tell([(instance(name), self._intake.judge(announcement(name, info), sender))], zeroconf)
         else:
             self._hold_back([name], zeroconf)
 
     def _tell(self, verdicts: Iterable[tuple[str, Verdict]], zeroconf: Zeroconf) -> None:
         refused = set(self._intake.tell(verdicts))
-        evict(zeroconf, [name for name in instances(zeroconf) if instance(name) in refused])
+        evict(zeroconf, {name: 0.0 for name in instances(zeroconf) if instance(name) in refused})
 
     def _hold_back(self, names: Collection[str], zeroconf: Zeroconf) -> None:
         """Let go of those whose time has not come: who is really there answers the next question."""
         if names:
             self._intake.let_go(instance(name) for name in names)
-            evict(zeroconf, names)
+            evict(zeroconf, dict.fromkeys(names, 0.0))
             self._missed = True
 
     async def _ask(self, zeroconf: Zeroconf) -> None:
@@ -225,14 +236,15 @@ class Ear:
             self._intake.sum_up(self._gate)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than `ASK_SOON` while somebody is missed, and not at all when in a hurry."""
+        """Wait, but only `ASK_SOON` while somebody is missed or not read, and not at all when in a hurry."""
         self._hurry.clear()
         while seconds > 0:
             step = min(seconds, ASK_SOON)
             with suppress(TimeoutError):
                 async with asyncio.timeout(step):
                     await self._hurry.wait()
-            seconds = 0.0 if self._missed or self._hurry.is_set() else seconds - step
+            soon = self._missed or self._gate.crowded or self._hurry.is_set()
+            seconds = 0.0 if soon else seconds - step
             self._missed = False
 
 

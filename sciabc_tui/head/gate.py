@@ -4,9 +4,16 @@ A flood is dropped here for the price of a few microseconds a packet. Each sende
 by the address that its packets come from, and all together have one; of that one a sender who was heard a
 lot leaves half to those who were not. Packets from addresses outside the cluster's networks share the
 allowance of a single sender, since anybody can make those up.
+
+Addresses inside can be made up too, each packet with another one, so that nobody was ever heard a lot and
+all have to take their chance. Hence the turns: for `TURN` seconds in every `ROUND` a sender shares a second
+allowance with only one in `TURNS` of all, and in flood the ear asks every 2 s. So whoever answers is read
+within `ROUND` seconds, as long as not more than `TURNS * TURN_RATE` = 8,000 packets a second are made up, and
+not more than `SENDER_RATE` of them in its very own name.
 """
 
 import asyncio
+import secrets
 from collections import OrderedDict
 from ipaddress import ip_address
 from typing import Any
@@ -14,7 +21,7 @@ from typing import Any
 from typing_extensions import override
 
 from sciabc_tui.cluster.node import Instant
-from sciabc_tui.head.allowance import Allowance
+from sciabc_tui.head.allowance import Allowance, Turns
 from sciabc_tui.head.ingress import Ground
 from sciabc_tui.head.ports import Clock
 
@@ -24,8 +31,14 @@ SENDERS_LIMIT = 1024
 SENDER_BURST, SENDER_RATE = 1024.0, 50.0
 """Units that one sender may send at once, and then a second."""
 
-ALL_BURST, ALL_RATE = 4096.0, 1000.0
+ALL_BURST, ALL_RATE = 4096.0, 500.0
 """Units of all senders together."""
+
+TURNS, TURN, TURN_RATE = 16, 3.0, 500.0
+"""How many turns there are, seconds of each, and units a second for all whose turn it is."""
+
+ROUND = TURNS * TURN
+"""Seconds until it is the same sender's turn again."""
 
 UNIT = 512
 """Bytes: a packet costs one unit, and one more for each of these."""
@@ -42,6 +55,8 @@ class Gate:
         self._ground = ground
         self._senders: OrderedDict[str, Allowance] = OrderedDict()
         self._all = Allowance(ALL_BURST, ALL_RATE, clock.monotonic())
+        self._turns = Turns(secrets.token_bytes(16), count=TURNS, length=TURN)
+        self._turn = Allowance(TURN_RATE, TURN_RATE, clock.monotonic())
         self._dropped: dict[str, int] = {}
         self.sender = ELSEWHERE
         """Who sent the packet that is being read."""
@@ -60,7 +75,10 @@ class Gate:
         cost = 1.0 + len(packet) // UNIT
         heard_a_lot = allowance.spent > SENDER_BURST / 16
         fair = allowance.take(now, cost=cost)
-        if fair and self._all.take(now, cost=cost, leave=ALL_BURST / 2 if heard_a_lot else 0.0):
+        if fair and (
+            self._all.take(now, cost=cost, leave=ALL_BURST / 2 if heard_a_lot else 0.0)
+            or (self._turns.has(sender, now) and self._turn.take(now, cost=cost))
+        ):
             self.sender = sender
             return True
         if sender in self._dropped or len(self._dropped) < SENDERS_LIMIT:
@@ -74,6 +92,11 @@ class Gate:
             return plain
         parsed = ip_address(plain)
         return plain if any(parsed in network for network in self._ground.networks) else ELSEWHERE
+
+    @property
+    def crowded(self) -> bool:
+        """Were packets dropped since `count_dropped` was called?"""
+        return bool(self._dropped)
 
     def count_dropped(self) -> tuple[int, str]:
         """Give how many packets were dropped since the last call, and who sent the most of them."""

@@ -94,11 +94,19 @@ def ground(interface: str, on_it: Iterable[Address], all_own: Iterable[Address])
     return Ground(interface, tuple(networks), frozenset(address.parsed.ip for address in all_own))
 
 
-def judge(announcement: Announcement, ground: Ground) -> Verdict:
-    """Let an announcement in, or say why not. Never raises."""
+def judge(announcement: Announcement, ground: Ground, sender: str) -> Verdict:
+    """Let an announcement in, or say why not. Never raises.
+
+    Args:
+        announcement: What was announced.
+        ground: Where.
+        sender: The address that its packet came from; anything else is a stranger's.
+    """
     parsed = list(_parsed(announcement.addresses))
     if parsed and all(ip in ground.own for ip in parsed):
-        return Itself()
+        if any(ip in ground.own for ip in _parsed((sender,))):
+            return Itself()
+        return refusal(announcement.instance, f"its address {parsed[0]} is the head's own")
     try:
         return Sighted(
             handle=handle(announcement.instance),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from sciabc_tui.cluster.joining import UNAPPROVED_LIMIT
-from sciabc_tui.cluster.node import Liveness, NodeId, Trust
+from sciabc_tui.cluster.node import Instant, Liveness, NodeId, Trust
 from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
 from sciabc_tui.cluster.state import SightingRefused, State
 from sciabc_tui.head.gate import Gate
@@ -27,23 +27,22 @@ class Intake:
         unapproved = sum(node.trust is Trust.UNKNOWN for node in self._hub.state.nodes.values())
         self._room = UNAPPROVED_LIMIT - unapproved
 
-    def lets_in(self, instance: str, sender: str) -> bool:
-        """Say whether to look at an instance now."""
+    def lets_in(self, instance: str, sender: str, *, at_home: bool) -> bool:
+        """Say whether to look at an instance now; `at_home`: it announces the address of its sender."""
         new = self._sightings.wonders(instance)
-        if not self._sightings.admits(instance, sender, self._room, self._clock.monotonic()):
+        now = self._clock.monotonic()
+        if not self._sightings.admits(instance, sender, self._room, now, at_home=at_home):
             return False
-        if new:
-            self._sightings.let_in(instance, sender)
-            self._room -= 1
+        self._room -= new
         return True
 
     def let_go(self, instances: Iterable[str]) -> None:
         """Take back that instances were let in: they could not be resolved."""
         self._sightings.let_go(instances)
 
-    def judge(self, announcement: Announcement) -> Verdict:
-        """Judge an announcement on the ground of the interface."""
-        return judge(announcement, self.ground)
+    def judge(self, announcement: Announcement, sender: str) -> Verdict:
+        """Judge an announcement, and who sent it, on the ground of the interface."""
+        return judge(announcement, self.ground, sender)
 
     def tell(self, verdicts: Iterable[tuple[str, Verdict]]) -> list[str]:
         """Tell what was judged; give the instances that were refused and are not known."""
@@ -110,6 +109,8 @@ def gone_nodes(state: State) -> frozenset[NodeId]:
     return frozenset(node.id for node in state.nodes.values() if not node.present)
 
 
-def handles_of(state: State, nodes: Collection[NodeId]) -> list[str]:
-    """Give the handles that stand for these nodes."""
-    return [name for name, owner in state.owners.items() if owner in nodes] if nodes else []
+def handles_of(state: State, nodes: Collection[NodeId]) -> dict[str, Instant]:
+    """Give the handles that stand for these nodes, and since when those are what they are."""
+    if not nodes:
+        return {}
+    return {name: state.nodes[owner].since for name, owner in state.owners.items() if owner in nodes}

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
@@ -59,19 +59,32 @@ def question(zeroconf: Zeroconf) -> DNSOutgoing:
     return out
 
 
-def evict(zeroconf: Zeroconf, names: Collection[str]) -> None:
-    """Forget all records of instances, and those of their hosts where no other instance is there."""
-    if not names:
+def evict(zeroconf: Zeroconf, ages: Mapping[str, float]) -> None:
+    """Forget the records of instances, and those of their hosts where no other instance is there.
+
+    Args:
+        zeroconf: Whose cache.
+        ages: By instance, how many seconds old a record is at least that is forgotten. What came in after
+            that is an announcement that still holds: without it, zeroconf would not know its goodbye.
+    """
+    if not ages:
         return
-    wanted = frozenset(names)
+    now = current_time_millis()
     cache = zeroconf.cache
-    doomed: list[DNSRecord] = [pointer for pointer in _pointers(zeroconf) if pointer.alias in wanted]
-    described = [record for name in wanted for record in cache.async_entries_with_name(name)]
-    cache.async_remove_records([*doomed, *described])
-    hosts = {record.server for record in described if isinstance(record, DNSService)}
-    for host in hosts:
+    ends = {name: now - 1000.0 * age for name, age in ages.items()}
+    old: list[DNSRecord] = [
+        pointer for pointer in _pointers(zeroconf) if pointer.created <= ends.get(pointer.alias, -1.0)
+    ]
+    hosts: dict[str, float] = {}
+    for name, end in ends.items():
+        described = cache.async_entries_with_name(name)
+        hosts |= {record.server: end for record in described if isinstance(record, DNSService)}
+        old += [record for record in described if record.created <= end]
+    cache.async_remove_records(old)
+    for host, end in hosts.items():
         if not cache.async_entries_with_server(host):
-            cache.async_remove_records(cache.async_entries_with_name(host))
+            entries = cache.async_entries_with_name(host)
+            cache.async_remove_records([record for record in entries if record.created <= end])
 
 
 def guard(zeroconf: Zeroconf, gate: Gate) -> int:

@@ -115,12 +115,12 @@ function disk(  part, n) {
   if (n >= 6) printf "D\t%s\t%s\n", part[n - 3], part[n - 4]
 }
 function throttle(  text) {
-  if (flags_path != "") {
-    text = line_of(flags_path)
-  } else {
-    text = last_line("vcgencmd get_throttled 2>/dev/null")
-    if (!sub(/^throttled=/, "", text)) { may_ask = 0; text = "" }
+  if (flags_path == "") {
+    print "" | asker
+    fflush(asker)
+    return
   }
+  text = line_of(flags_path)
   sub(/^0x/, "", text)
   if (text != flags) printf "T\t%s\n", plain(flags = text)
 }
@@ -153,6 +153,7 @@ BEGIN {
   flags = ""
   printf "\n%s\n", marker
   flags_path = last_line("ls " root "/sys/devices/platform/soc*/*firmware/get_throttled 2>/dev/null")
+  asker = ENVIRON["SCIABC_ASKER"]
   may_ask = last_line("command -v vcgencmd") != ""
   reading()
   system(ENVIRON["SCIABC_LATER"])
@@ -181,6 +182,23 @@ _LATER = f"""\
 }} </dev/null 3>&1 >/dev/null 2>&1 &
 """
 
+# What asks the firmware, which may not answer, is a shell of its own: for each line that comes in it looks,
+# and prints the flags beside the readings when they are others. Where there is no access it asks no more.
+ASKER = """\
+within="timeout 2"
+command -v timeout >/dev/null || within=
+told=
+while read -r now; do
+  said=$($within vcgencmd get_throttled </dev/null 2>/dev/null)
+  status=$?
+  case $said in throttled=*) flags=${said#throttled=} ;; *) flags= ;; esac
+  flags=${flags#0x}
+  [ "$flags" = "$told" ] || printf "T\\t%s\\n" "$flags"
+  told=$flags
+  case $said in throttled=*) ;; *) [ $status -ge 124 ] || exec cat >/dev/null ;; esac
+done
+"""
+
 # Nothing ever comes through bash's own pipe, so that each `read` ends by its timeout: a status over 128.
 _BEATS = """\
 beats() {
@@ -204,6 +222,7 @@ def script(marker: str, period: float) -> str:
     return (
         f"LC_ALL=C; export LC_ALL\n{_BEATS}"
         f"SCIABC_LATER={shlex.quote(_LATER)}; export SCIABC_LATER\n"
+        f"SCIABC_ASKER={shlex.quote(ASKER)}; export SCIABC_ASKER\n"
         # only mawk needs and knows the option: it takes each beat as it comes
         f"beats {period:g} </dev/null | exec awk -W interactive {given} {shlex.quote(PROGRAM)}\n"
     )

@@ -30,6 +30,8 @@ TEXT_LIMIT = 64
 
 _NOW, _SINCE_BOOT = 0x0000F, 0xF0000
 
+_NOTHING_KNOWN = Facts()
+
 # One match for the whole line: 750 nodes send it every other second, to a head that is itself a Pi.
 _READING = re.compile(
     rb"R\t(\d{0,18})\t(\d{0,18})\t(\d{1,6}(?:\.\d{1,9})?|)\t(\d{0,15})\t(\d{0,15})\t(-?\d{1,6}|)"
@@ -55,9 +57,16 @@ class Parser:
         refused: How many lines after the marker were malformed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Facts = _NOTHING_KNOWN) -> None:
+        """Begin a stream.
+
+        Args:
+            known: What an earlier stream told. What is found out late holds on until then, if the board did
+                not boot in between.
+        """
         self.started = False
         self.refused = 0
+        self._known = known
         self._rest = b""
         self._overlong = False
         self._facts = Facts()
@@ -96,15 +105,20 @@ class Parser:
                 return self._reading(_matched(_READING, line), at)
             case b"F\t":
                 cores, machine, kernel, model, host_name, boot_id, serial, os = line[2:].split(b"\t")
+                boot = _clean(boot_id)
+                late = self._known if boot and boot == self._known.boot_id else _NOTHING_KNOWN
                 self._facts = Facts(
                     cores=int(_matched(_CORES, cores)[0] or 0),
                     machine=_clean(machine),
                     kernel=_clean(kernel),
                     model=_clean(model),
                     host_name=_clean(host_name),
-                    boot_id=_clean(boot_id),
+                    boot_id=boot,
                     serial=_clean(serial),
                     os=_clean(os),
+                    mpi=late.mpi,
+                    python=late.python,
+                    mpi4py=late.mpi4py,
                 )
                 return self._facts
             case b"V\t":

@@ -3,8 +3,17 @@
 One instance may be heard on several interfaces: it is one sighting with the addresses of all of them, and
 it said goodbye when it did on the last. Whatever a flood announces, the memory here stays fixed.
 
-Newcomers are let in fairly: the first instance of each sender has room of its own, for a real node
-announces one, and whoever floods announces many.
+Newcomers are let in fairly. A real node announces itself: one instance, from an address that is among those
+it announces. The first instance of each such address has room of its own; whoever floods announces many, and
+who makes up the address that its packets come from has to announce that address too. So there are as many of
+those as the network has addresses, and in one of up to `RESERVE` addresses there is always room for all.
+
+What that bounds: a new board that is heard (see `gate`: at most 48 s) is in the list at once. Unless somebody
+announced another instance for its address before: then that one is in the list, and the board is found where
+it is. If it was off at that time, that entry is let go after 25 s (dead) and 60 s more, and with the next
+question the board or, again, an entry that leads to it is let in: at the latest after 48 + 85 + 2 = 135 s.
+In a larger network (or by link-local IPv6) somebody may announce more addresses than there is room for; then
+it takes luck: `NEWCOMERS_RATE` a second come in.
 """
 
 from collections import Counter, OrderedDict
@@ -24,10 +33,10 @@ REFUSED_LIMIT = 1024
 """How many refused instances are kept in mind, so as not to tell of them twice."""
 
 RESERVE = 256
-"""Room, of what membership has for unapproved nodes, for senders that have no instance there yet."""
+"""Room, of what membership has for unapproved nodes, for the first instance at each address."""
 
 NEWCOMERS_AT_ONCE, NEWCOMERS_RATE = 768, 20
-"""New instances at once, and then a second; the first ones of senders have an allowance of their own."""
+"""New instances at once, and then a second; the first at each address have an allowance of their own."""
 
 HEARD_PERIOD = 1.0
 """Seconds between two words that the same instance was spoken of."""
@@ -38,8 +47,8 @@ class Sightings:
 
     def __init__(self, now: Instant) -> None:
         self._known: dict[str, dict[str, Sighted]] = {}
-        self._senders: dict[str, str] = {}
-        self._crowds: Counter[str] = Counter()
+        self._homes: dict[str, str] = {}
+        self._residents: set[str] = set()
         self._heard: dict[str, Instant] = {}
         self._refused: OrderedDict[str, None] = OrderedDict()
         self._newcomers = Allowance(NEWCOMERS_AT_ONCE, NEWCOMERS_RATE, now)
@@ -51,7 +60,7 @@ class Sightings:
         self._dropped = 0
         self._worst = ""
 
-    def admits(self, instance: str, sender: str, room: int, now: Instant) -> bool:
+    def admits(self, instance: str, sender: str, room: int, now: Instant, *, at_home: bool = False) -> bool:
         """Say whether an instance may be looked at now: known ones always, new ones not in a flood.
 
         Args:
@@ -59,19 +68,24 @@ class Sightings:
             sender: Where the packet came from that spoke of it.
             room: How many more nodes that nobody approved membership takes.
             now: The time.
+            at_home: The sender is among the addresses that are announced.
         """
         if not self.wonders(instance):
             return True
-        if self._has_room(sender, room, now):
+        first = at_home and sender not in self._residents
+        if self._has_room(room, now, first=first):
+            if first:
+                self._homes[handle(instance)] = sender
+                self._residents.add(sender)
             return True
         if sender in self._held or len(self._held) < REFUSED_LIMIT:
             self._held[sender] += 1
         return False
 
-    def _has_room(self, sender: str, room: int, now: Instant) -> bool:
+    def _has_room(self, room: int, now: Instant, *, first: bool) -> bool:
         if room <= 0 or len(self._known) >= KNOWN_LIMIT:
             return False
-        if not self._crowds[sender] and self._firsts.take(now):
+        if first and self._firsts.take(now):
             return True
         return room > RESERVE and self._newcomers.take(now)
 
@@ -79,15 +93,8 @@ class Sightings:
         """Say whether nothing was decided on an instance yet."""
         return handle(instance) not in self._known and instance not in self._refused
 
-    def let_in(self, instance: str, sender: str) -> None:
-        """Note who announced an instance that is new."""
-        name = handle(instance)
-        if name not in self._senders:
-            self._senders[name] = sender
-            self._crowds[sender] += 1
-
     def let_go(self, instances: Iterable[str]) -> None:
-        """Take that back: nothing was found out about them."""
+        """Take back that instances were let in: nothing was found out about them."""
         for instance in instances:
             self._settle(handle(instance))
 
@@ -135,6 +142,11 @@ class Sightings:
             return self.seen(rest_interface, rest)
         self.forget([name])
         return Goodbye(name)
+
+    def listen_for(self, names: Iterable[str]) -> None:
+        """Let the next word of these be given on at once, by their handles: they went silent."""
+        for name in names:
+            self._heard.pop(name, None)
 
     def knows(self, name: str) -> bool:
         """Say whether an instance is there, by its handle."""
@@ -202,10 +214,7 @@ class Sightings:
         )
 
     def _settle(self, name: str) -> None:
-        """An instance that is not known counts for nobody."""
-        sender = None if name in self._known else self._senders.pop(name, None)
-        if sender is None:
-            return
-        self._crowds[sender] -= 1
-        if self._crowds[sender] <= 0:
-            del self._crowds[sender]
+        """An instance that is not known keeps no place at its address."""
+        home = None if name in self._known else self._homes.pop(name, None)
+        if home is not None:
+            self._residents.discard(home)

@@ -35,7 +35,7 @@ class SshConfigFile:
         """Give what it says about a host name or an address."""
         found = self._config.lookup(host)
         user, names = found.get("user"), found.get("identityfile")
-        files = [Path(name).expanduser() for name in names] if isinstance(names, list) else []
+        files = [Path(name).expanduser().absolute() for name in names] if isinstance(names, list) else []
         return HostOptions(
             user=user if isinstance(user, str) else "",
             identity=next((file for file in files if file.is_file()), None),

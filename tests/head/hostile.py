@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sciabc_tui.cluster.node import Origin, Trust
+from sciabc_tui.cluster.node import Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import SciabcError
 from tests.head.wires import HeadProcess, Wire, node_named, running_head, wire
 
 REAL, NEWCOMER = "node01", "node02"
+WELL = (Liveness.ALIVE, Trust.TRUSTED, True, "10.77.0.91")
+"""How the node that was there before is to be found all the time."""
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Watch:
     answers: int = 0
     failures: list[str] = field(default_factory=list[str])
     peak: int = 0
+    harms: list[str] = field(default_factory=list[str])
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -31,12 +34,18 @@ class Watch:
         while not self._stop.wait(0.05):
             began = time.monotonic()
             try:
-                self.head.client.state()
+                self._look_at(node_named(self.head.client.state(), REAL))
             except SciabcError as error:
                 self.failures.append(str(error))
             self.slowest = max(self.slowest, time.monotonic() - began)
             self.answers += 1
             self.peak = max(self.peak, self.head.rss)
+
+    def _look_at(self, node: Node | None) -> None:
+        if node is None:
+            self.harms.append("gone")
+        elif (node.liveness, node.trust, node.streaming, node.address) != WELL:
+            self.harms.append(f"{node.liveness} {node.trust} {node.streaming} {node.address}")
 
     def stop(self) -> None:
         """Stop asking."""
@@ -52,6 +61,8 @@ class Report:
         grew: Bytes of resident memory, at the peak against before.
         slowest: Seconds of the slowest answer of the API.
         cpu: Seconds of CPU of the head service, over `lasted` seconds.
+        logins: How many packets of a login came to hosts that nobody approved.
+        harms: In what shape the trusted node was found, other than alive, streaming and where it is.
     """
 
     state: State
@@ -64,6 +75,7 @@ class Report:
     lasted: float
     logins: int
     exchanges: int
+    harms: tuple[str, ...]
     log: str
 
     @property
@@ -75,7 +87,7 @@ class Report:
 
     @property
     def trusted(self) -> set[str]:
-        """Who is trusted: nobody but the head."""
+        """Who is trusted: nobody but the head, and who was approved before."""
         return {node.name for node in self.state.nodes.values() if node.trust is Trust.TRUSTED}
 
     @property
@@ -96,14 +108,26 @@ def campaign(folder: Path, *, count: int, rate: float, senders: int = 1, inputs:
         addresses = [f"10.77.0.{2 + number}" for number in range(senders)]
         addresses += ["10.77.0.66", "10.77.0.91", "10.77.0.92"]
         laid.far.run(*(f"ip addr add {ip}/24 dev eth0" for ip in addresses), "ip link set eth0 up")
-        logs = [
-            laid.sshd(f"10.77.0.{host}", name)
-            for host, name in ((91, "real"), (92, "newcomer"), (66, "evil"))
-        ]
+        laid.sshd("10.77.0.91", "real", admits=laid.give_key())
+        logs = [laid.sshd("10.77.0.92", "newcomer"), laid.sshd("10.77.0.66", "evil")]
         laid.far_program("node", REAL, "10.77.0.91", "10.77.0.91")
         with running_head(laid) as head:
-            head.until(_has_key(REAL), "the first node and its host key")
+            _approve(head)
             return _attack(laid, head, logs, count=count, rate=rate, senders=senders, inputs=inputs)
+
+
+def _approve(head: HeadProcess) -> None:
+    """Trust the first node, and wait until its readings come in."""
+    node = node_named(head.until(_has_key(REAL), "the first node and its host key"), REAL)
+    assert node is not None
+    assert node.host_key is not None
+    head.client.approve(node.id, node.host_key.fingerprint)
+
+    def streams(state: State) -> bool:
+        now = node_named(state, REAL)
+        return now is not None and now.streaming and now.reading is not None
+
+    head.until(streams, "readings of the first node")
 
 
 def _attack(
@@ -147,6 +171,7 @@ def _attack(
         lasted=time.monotonic() - began,
         logins=sum(kind == 5 or 50 <= kind <= 79 for kind in kinds),
         exchanges=sum(kind == 30 for kind in kinds),
+        harms=tuple(watch.harms),
         log=head.log.read_text(errors="replace"),
     )
 

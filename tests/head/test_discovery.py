@@ -1,15 +1,11 @@
-"""Discovery on the loopback interface, with real zeroconf on both sides and raw packets of strangers.
-
-Other programs on this machine may announce there too: each test looks only at instances of its own.
-"""
+"""Discovery on the loopback interface, with real zeroconf on both sides and raw packets of strangers."""
 
 import asyncio
 import re
 import socket
 import threading
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,20 +13,15 @@ from typing import cast
 
 import pytest
 from zeroconf import (
-    DNSAddress,  # pyright: ignore[reportPrivateImportUsage] - documented, but not in __all__
-    DNSOutgoing,  # pyright: ignore[reportPrivateImportUsage] - likewise
     DNSPointer,  # pyright: ignore[reportPrivateImportUsage] - likewise
-    DNSRecord,  # pyright: ignore[reportPrivateImportUsage] - likewise
-    DNSService,  # pyright: ignore[reportPrivateImportUsage] - likewise
-    DNSText,  # pyright: ignore[reportPrivateImportUsage] - likewise
     RecordUpdate,
     Zeroconf,
     current_time_millis,
 )
-from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+from zeroconf.asyncio import AsyncZeroconf
 
-from sciabc_tui.cluster.events import NodeLost, NodeSuspected
-from sciabc_tui.cluster.node import HostKey, Liveness, Node, Origin
+from sciabc_tui.cluster.events import NodeLost, NodeReturned, NodeSuspected
+from sciabc_tui.cluster.node import HostKey, Liveness, Origin
 from sciabc_tui.cluster.observations import HostKeyRead
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.clock import SystemClock
@@ -38,110 +29,29 @@ from sciabc_tui.head.discovery import Discovery
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ingress import handle
 from sciabc_tui.head.mdns import SERVICE_TYPE, question, tune
+from tests.head.announcing import (
+    IN,
+    LOOPBACK,
+    PTR,
+    announcing,
+    discovering,
+    found,
+    listening,
+    node_of,
+    overhearing,
+    send,
+    service,
+    settled,
+    shout,
+)
 from tests.head.fakes import until
-from tests.head.nets import ETH1, LO, LO_IP, FakeWatch, fixed, net, running
-
-CLUSTER_IP = fixed("10.77.0.1", "lo")
-LOOPBACK = net(LO, LO_IP, CLUSTER_IP)
-RESPONSE, PTR, SRV, TXT, A, IN = 0x8400, 12, 33, 16, 1, 1
-
-
-Register = Callable[..., Awaitable[object]]
-"""zeroconf's own annotation of it is incomplete."""
+from tests.head.nets import ETH1, LO, LO_IP, FakeWatch, net, running
 
 
 @pytest.fixture
 def mine() -> str:
     """Give an instance name that nobody else on this machine uses."""
     return f"t{uuid.uuid4().hex[:12]}"
-
-
-@asynccontextmanager
-async def listening() -> AsyncGenerator[StateHub]:
-    """Run discovery on the loopback interface."""
-    async with discovering() as (hub, _):
-        yield hub
-
-
-@asynccontextmanager
-async def discovering() -> AsyncGenerator[tuple[StateHub, Zeroconf]]:
-    """Run discovery on the loopback interface; give its zeroconf too."""
-    clock = SystemClock()
-    hub = StateHub(clock)
-    discovery = Discovery(clock, FakeWatch(LOOPBACK), ("lo",))
-    async with running(discovery, hub):
-        await until(hub, lambda state: state.listening.interfaces == ("lo",))
-        [(ear, _)] = discovery._ears.values()
-        assert ear._zeroconf is not None
-        yield hub, ear._zeroconf
-
-
-def service(instance: str, address: str = "10.77.0.11", **txt: str) -> AsyncServiceInfo:
-    """Make what a node announces."""
-    return AsyncServiceInfo(
-        SERVICE_TYPE,
-        f"{instance}.{SERVICE_TYPE}",
-        port=34343,
-        server=f"{instance}.local.",
-        parsed_addresses=[address],
-        properties=txt,
-    )
-
-
-@asynccontextmanager
-async def announcing(*infos: AsyncServiceInfo) -> AsyncGenerator[AsyncZeroconf]:
-    """Announce services as real nodes do; the goodbye comes at the end of the block."""
-    async with AsyncZeroconf(interfaces=["127.0.0.1"]) as node:
-        for info in infos:
-            register = cast("Register", node.async_register_service)  # pyright: ignore[reportUnknownMemberType]
-            await register(info, cooperating_responders=True)
-        yield node
-
-
-def shout(instance: str, target: str, address: str, *, txt: bytes = b"\0", ttl: int = 4500) -> None:
-    """Send one raw announcement, as anybody on the wire can."""
-    name = f"{instance}.{SERVICE_TYPE}"
-    send(
-        DNSPointer(SERVICE_TYPE, PTR, IN, ttl, name),
-        DNSService(name, SRV, IN, ttl, 0, 0, 34343, target),
-        DNSText(name, TXT, IN, ttl, txt),
-        DNSAddress(target, A, IN, ttl, socket.inet_aton(address)),
-    )
-
-
-def send(*records: DNSRecord) -> None:
-    """Send records in one raw packet."""
-    out = DNSOutgoing(RESPONSE)
-    for record in records:
-        out.add_answer_at_time(record, 0)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(("127.0.0.1", 5353))
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-        for packet in out.packets():
-            sock.sendto(packet, ("224.0.0.251", 5353))
-
-
-def node_of(state: State, instance: str) -> Node | None:
-    """Give the node of an instance."""
-    owner = state.owners.get(handle(instance))
-    return state.nodes.get(owner) if owner else None
-
-
-async def found(hub: StateHub, instance: str) -> Node:
-    """Wait for the node of an instance."""
-    state = await until(hub, lambda state: node_of(state, instance) is not None)
-    node = node_of(state, instance)
-    assert node is not None
-    return node
-
-
-async def settled(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds that no event tells of."""
-    async with asyncio.timeout(10.0):
-        while not holds():  # noqa: ASYNC110 - see above
-            await asyncio.sleep(0.01)
 
 
 async def test_a_node_is_found(mine: str) -> None:
@@ -364,12 +274,41 @@ async def test_the_records_of_the_dead_are_forgotten(mine: str) -> None:
     async with discovering() as (hub, zeroconf):
         shout(mine, f"{mine}.local.", "10.77.0.11")
         node = await found(hub, mine)
-        hub.publish([NodeLost(node.id, 0.0, "no answer")])
+        hub.publish([NodeLost(node.id, SystemClock().monotonic(), "no answer")])
         await settled(lambda: not zeroconf.cache.async_entries_with_name(f"{mine}.{SERVICE_TYPE}"))
         assert not zeroconf.cache.async_entries_with_name(f"{mine}.local.")
         assert not any(mine in str(record) for record, _ in question(zeroconf).answers)
         shout(mine, f"{mine}.local.", "10.77.0.11", txt=b"\x04rm=1")  # zeroconf skips a packet it just had
         await until(hub, woken(mine))
+
+
+async def test_an_announcement_in_the_moment_of_death_is_kept(mine: str) -> None:
+    """A record that came in after the loss is no memory of the dead: the goodbye to it is heard."""
+    async with discovering() as (hub, zeroconf):
+        shout(mine, f"{mine}.local.", "10.77.0.11")
+        shout(f"{mine}-b", f"{mine}-b.local.", "10.77.0.12")
+        node, other = await found(hub, mine), await found(hub, f"{mine}-b")
+        lost_at = SystemClock().monotonic()
+        shout(mine, f"{mine}.local.", "10.77.0.11", txt=b"\x04rm=1")
+        records = partial(zeroconf.cache.async_entries_with_name, f"{mine}.{SERVICE_TYPE}")
+        await settled(lambda: "rm=1" in str(records()))
+        hub.publish([NodeLost(one.id, lost_at, "no answer") for one in (node, other)])
+        await settled(lambda: not zeroconf.cache.async_entries_with_name(f"{mine}-b.{SERVICE_TYPE}"))
+        await until(hub, woken(mine))
+        hub.publish([NodeReturned(node.id, SystemClock().monotonic(), "stream")])
+        shout(mine, f"{mine}.local.", "10.77.0.11", ttl=0)
+        await until(hub, lambda state: state.nodes[node.id].liveness is Liveness.LEFT)
+
+
+async def test_whoever_is_forgotten_is_asked_for_soon(mine: str) -> None:
+    """The records are gone: until the next answer its goodbye would not be heard, so that is not far off."""
+    async with overhearing() as (hub, ear, _), announcing(service(mine)):
+        await found(hub, mine)
+        ear._missed = False
+        ear.forget({"mdns:nobody": 0.0})
+        assert not ear._missed
+        ear.forget({handle(mine): 0.0})
+        assert ear._missed
 
 
 async def test_a_renamed_instance_ends_with_its_node(mine: str) -> None:

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.head.hostile import Report, campaign
+from tests.head.hostile import REAL, Report, campaign
 
 
 def check(report: Report) -> None:
-    """Nothing was trusted, nothing stalled, nothing grew, little was said, and the real node came in."""
+    """Nothing was trusted, nothing stalled, nothing grew, little was said, and the real nodes are fine."""
     assert report.failures == ()
-    assert report.trusted <= {node.name for node in report.state.nodes.values() if node.id == "head"}
+    heads = {node.name for node in report.state.nodes.values() if node.id == "head"}
+    assert report.trusted == {REAL, *heads}
+    assert report.answers > 10
+    assert report.harms == (), "the trusted node was harmed by what was said in its name"
     assert report.logins == 0, "a credential was offered to a host that nobody approved"
     assert report.exchanges > 0, "host keys were read"
     assert report.newcomer_after <= 5.0

@@ -24,6 +24,7 @@ def test_a_cluster_without_ipv4_works(tmp_path: Path) -> None:
     node = node_named(state, "node01")
     assert node is not None
     assert node.addresses == ("fe80::11%eth1",)
+    assert node.interface == "eth1"
     assert state.listening.addresses == ("fe80::1%eth1",)
 
 
@@ -41,8 +42,9 @@ def test_both_families_are_heard_and_ipv4_is_preferred(tmp_path: Path) -> None:
             state = head.until(
                 lambda state: bool(node_named(state, "six") and node_named(state, "four")), "both"
             )
-    found = {node.name: node.addresses for node in state.nodes.values()}
-    assert (found["six"], found["four"]) == (("fe80::11%eth1",), ("10.77.0.11",))
+    found = {node.name: (node.interface, node.addresses) for node in state.nodes.values()}
+    assert found["six"] == ("eth1", ("fe80::11%eth1",))
+    assert found["four"] == ("eth1", ("10.77.0.11",))
 
 
 def test_an_interface_that_comes_late_is_listened_on_within_a_second(tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ CLUSTER = ground(
     ],
 )
 
+NODE = "10.77.0.11"
+"""Who sends announcements."""
+
 HOSTILE_NAMES = [
     "\x1b[2J\x1b[31mnode01",
     "\x1b]52;c;cm0gLXJmIC8=\x07",
@@ -85,14 +88,14 @@ def announced(
 
 def let_in(announcement: Announcement, on: Ground = CLUSTER) -> Sighted:
     """Judge, and expect that it is let in."""
-    verdict = judge(announcement, on)
+    verdict = judge(announcement, on, NODE)
     assert isinstance(verdict, Sighted), verdict
     return verdict
 
 
 def kept_out(announcement: Announcement, on: Ground = CLUSTER) -> str:
     """Judge, and expect that it is refused with one clean line."""
-    verdict = judge(announcement, on)
+    verdict = judge(announcement, on, NODE)
     assert isinstance(verdict, Refused), verdict
     assert verdict.text.isascii()
     assert verdict.text.isprintable()
@@ -183,8 +186,16 @@ def test_addresses_outside_the_cluster(address: str) -> None:
 
 def test_the_heads_own_addresses() -> None:
     """A head of 2016 announces itself: that is no node and no attack; mixed in, its address is dropped."""
-    assert judge(announced(addresses=("10.77.0.1", "192.168.1.5", "fe80::1")), CLUSTER) == Itself()
+    itself = announced(addresses=("10.77.0.1", "192.168.1.5", "fe80::1"))
+    assert judge(itself, CLUSTER, "10.77.0.1") == judge(itself, CLUSTER, "fe80::1") == Itself()
     assert let_in(announced(addresses=("10.77.0.1", "10.77.0.9"))).addresses == ("10.77.0.9",)
+
+
+@pytest.mark.parametrize("sender", [NODE, "elsewhere", ""])
+def test_somebody_else_who_announces_the_heads_address(sender: str) -> None:
+    """Only the head may: of anybody else it is said what was refused, and why."""
+    verdict = judge(announced(addresses=("10.77.0.1",)), CLUSTER, sender)
+    assert verdict == Refused("announcement 'node01' refused: its address 10.77.0.1 is the head's own")
 
 
 def test_link_local_addresses_only_where_there_is_nothing_else() -> None:
@@ -254,7 +265,7 @@ def test_nothing_gets_through_whatever_is_announced(
 ) -> None:
     """It never raises; what is let in has this form and no other, what is refused says so in a clean line."""
     announcement = Announcement(instance, target, txt, tuple(addresses))
-    verdict = judge(announcement, CLUSTER)
+    verdict = judge(announcement, CLUSTER, NODE)
     if isinstance(verdict, Refused):
         kept_out(announcement)
     if isinstance(verdict, Sighted):

@@ -4,8 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from itertools import pairwise
@@ -102,7 +103,12 @@ class Board:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.PIPE,
-            env={"LC_ALL": "C", "PATH": f"{self._tools}:/usr/bin:/bin", "SCIABC_LATER": ""},
+            env={
+                "LC_ALL": "C",
+                "PATH": f"{self._tools}:/usr/bin:/bin",
+                "SCIABC_LATER": "",
+                "SCIABC_ASKER": node_program.ASKER,
+            },
         ) as process:
             yield Running(process)
 
@@ -113,6 +119,7 @@ class Running:
 
     process: "subprocess.Popen[bytes]"
     parser: Parser = field(default_factory=Parser)
+    readings: int = 0
 
     def beat(self) -> None:
         """Let a period pass."""
@@ -129,7 +136,27 @@ class Running:
             assert line, "it ended"
             found += self.parser.feed(line, 7.0)
         assert self.parser.refused == 0
+        self.readings += 1
         return found
+
+    def reading(self) -> Reading:
+        """Give the next reading."""
+        reading = self.told()[-1]
+        assert isinstance(reading, Reading)
+        return reading
+
+    def until(self, holds: Callable[[Reading], object]) -> Reading:
+        """Let periods of 20 ms pass until a reading is as the test wants it, and one more begin."""
+        pause = threading.Event()
+        deadline = time.monotonic() + 10
+        while True:
+            reading = self.reading()
+            found = holds(reading)
+            assert found or time.monotonic() < deadline, "it did not become so in time"
+            pause.wait(0.02)
+            self.beat()
+            if found:
+                return reading
 
 
 @AWKS
@@ -210,20 +237,34 @@ def test_vcgencmd_is_asked_seldom_and_only_where_no_file_tells(awk: str, tmp_pat
     board.install({**TOOLS, "vcgencmd": f"echo >>{count}; echo throttled=0x50005"})
     board.plant({"proc/loadavg": PI["proc/loadavg"]})
     with board.running(throttle_every=3) as program:
-        for _ in range(4):
-            reading = program.told()[-1]
-            assert isinstance(reading, Reading)
-            assert reading.throttle == 0x50005
-            program.beat()
-    assert count.read_text() == "\n\n"
+        assert program.until(lambda reading: reading.throttle is not None).throttle == 0x50005
+        program.until(lambda _: len(count.read_text()) == 2)
+    assert program.readings >= 4
     board.install({"vcgencmd": f"echo >>{count}; echo VCHI initialization failed"})
+    count.write_text("")
     with board.running(throttle_every=1) as program:
+        program.until(lambda _: count.read_text() == "\n")
         for _ in range(4):
-            reading = program.told()[-1]
-            assert isinstance(reading, Reading)
-            assert reading.throttle is None
+            assert program.reading().throttle is None
             program.beat()
-    assert count.read_text() == "\n\n\n"
+    assert count.read_text() == "\n"
+
+
+@AWKS
+def test_a_firmware_that_does_not_answer_holds_up_no_reading(awk: str, tmp_path: Path) -> None:
+    """`vcgencmd` hangs while the readings come; it is ended, asked again, and believed when it answers."""
+    board = Board(awk, tmp_path)
+    heals = tmp_path / "heals"
+    board.install({**TOOLS, "vcgencmd": f"[ -e {heals} ] || exec sleep 60; echo throttled=0x1"})
+    board.plant({"proc/loadavg": PI["proc/loadavg"]})
+    began = time.monotonic()
+    with board.running(throttle_every=1) as program:
+        for _ in range(20):
+            assert program.reading().throttle is None
+            program.beat()
+        assert time.monotonic() - began < 10, "each would have waited for two seconds"
+        heals.touch()
+        assert program.until(lambda reading: reading.throttle is not None).throttle == 0x10001
 
 
 @AWKS
@@ -417,6 +458,20 @@ def test_a_malformed_line_is_counted_and_changes_nothing(line: bytes) -> None:
     (reading,) = parser.feed(cpu_line(b"1100", b"650"), 3.0)
     assert isinstance(reading, Reading)
     assert reading.cpu_percent == 50.0
+
+
+def test_what_is_found_out_late_holds_over_a_new_stream_of_the_same_boot() -> None:
+    """A reconnect blanks no MPI and no Python; a reboot does, and so does the node's own later word."""
+    late = {"mpi": "Open MPI 4.1.4", "python": "3.11.2", "mpi4py": "3.1.4"}
+    (plain,) = Parser().feed(START + FACTS, 1.0)
+    assert isinstance(plain, Facts)
+    known = replace(plain, **late, cores=8)
+    parser = Parser(known)
+    assert parser.feed(START + FACTS, 2.0) == (replace(plain, **late),)
+    assert parser.feed(b"V\t\t3.12.0 \n", 3.0) == (replace(plain, python="3.12.0"),)
+    assert Parser(replace(known, boot_id="an earlier one")).feed(START + FACTS, 2.0) == (plain,)
+    nameless = FACTS.replace(b"b00t", b"")
+    assert Parser(replace(known, boot_id="")).feed(START + nameless, 2.0) == (replace(plain, boot_id=""),)
 
 
 def test_texts_hold_nothing_but_printable_characters() -> None:

@@ -77,31 +77,28 @@ def admitted(sightings: Sightings, prefix: str, count: int, now: float, sender: 
     """Let one sender announce many; count those that are let in."""
     let_in = 0
     for number in range(count):
-        if sightings.admits(f"{prefix}{number}", sender, 1024, now):
-            sightings.let_in(f"{prefix}{number}", sender)
-            let_in += 1
+        let_in += sightings.admits(f"{prefix}{number}", sender, 1024, now, at_home=True)
     return let_in
 
 
-def test_the_first_instance_of_each_sender_has_room_of_its_own() -> None:
+def test_the_first_instance_at_each_address_has_room_of_its_own() -> None:
     """Neither a flood of another sender nor what it left behind in membership keeps a real node out."""
     sightings = Sightings(0.0)
     admitted(sightings, "x", 10_000, 0.0)
-    assert not sightings.admits("z", "10.77.0.2", 1024, 0.0)
-    assert sightings.admits("real", "10.77.0.11", 1024, 0.0)
-    assert sightings.admits("real", "10.77.0.11", 1, 0.0)
-    assert not sightings.admits("real", "10.77.0.11", 0, 0.0), "membership takes no more at all"
-    assert not sightings.admits("z", "10.77.0.2", RESERVE, 999.0), "the rest of the room is for others"
+    assert not sightings.admits("z", "10.77.0.2", 1024, 0.0, at_home=True)
+    assert not sightings.admits("real", "10.77.0.11", 0, 0.0, at_home=True), "membership takes no more"
+    assert not sightings.admits("real", "10.77.0.11", 1024, 0.0), "it does not say that it is there"
+    assert sightings.admits("real", "10.77.0.11", 1, 0.0, at_home=True)
+    assert not sightings.admits("z", "10.77.0.2", RESERVE, 999.0, at_home=True), "the rest is for others"
 
 
-def test_who_is_refused_or_gone_counts_for_its_sender_no_more() -> None:
+def test_who_is_refused_or_gone_keeps_no_place_at_its_address() -> None:
     """A sender whose instance was refused, could not be resolved, or left may announce another one."""
     sightings = Sightings(0.0)
     for number, ending in enumerate(("refused", "let go", "gone", "forgotten")):
         name = f"a{number}"
-        assert sightings.admits(name, "10.77.0.2", 1, 0.0), ending
-        sightings.let_in(name, "10.77.0.2")
-        assert not sightings.admits("other", "10.77.0.2", 1, 0.0), ending
+        assert sightings.admits(name, "10.77.0.2", 1, 0.0, at_home=True), ending
+        assert not sightings.admits("other", "10.77.0.2", 1, 0.0, at_home=True), ending
         match ending:
             case "refused":
                 sightings.take("eth1", [(name, refusal(name, "why"))], 0.0)
@@ -113,7 +110,7 @@ def test_who_is_refused_or_gone_counts_for_its_sender_no_more() -> None:
             case _:
                 sightings.seen("eth1", sighted(name, "10.77.0.2"))
                 assert sightings.retain(()) == [handle(name)]
-    assert sightings.admits("last", "10.77.0.2", 1, 0.0)
+    assert sightings.admits("last", "10.77.0.2", 1, 0.0, at_home=True)
 
 
 def test_a_flood_is_told_once_a_minute_with_its_sender() -> None:

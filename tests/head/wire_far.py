@@ -7,6 +7,7 @@ flood COUNT RATE SENDERS             COUNT invented instances, RATE a second, fr
 
 import asyncio
 import socket
+import struct
 import sys
 import threading
 import time
@@ -53,10 +54,33 @@ def announcement(
     return out.packets()
 
 
+def in_one_label(instance: str, address: str) -> bytes:
+    """Make the packet of an announcement whose instance is one label, whatever is in it: zeroconf splits."""
+
+    def name(*labels: str) -> bytes:
+        return b"".join(bytes([len(label)]) + label for label in map(str.encode, labels)) + b"\0"
+
+    def record(owner: bytes, kind: int, data: bytes) -> bytes:
+        return owner + struct.pack("!HHIH", kind, IN, 4500, len(data)) + data
+
+    service = ("_sciabc", "_tcp", "local")
+    full, host = name(instance, *service), name(instance, "local")
+    return b"".join((
+        struct.pack("!6H", 0, RESPONSE, 0, 4, 0, 0),
+        record(name(*service), PTR, full),
+        record(full, SRV, struct.pack("!HHH", 0, 0, 34343) + host),
+        record(full, TXT, b"\0"),
+        record(host, A, socket.inet_aton(address)),
+    ))  # fmt: skip
+
+
 def hostile_inputs(real: str) -> Iterator[bytes]:
     """Give the inputs that each reached a naive program: names, addresses, ports, targets, lies."""
     for name in NAMES:
-        yield from announcement(name, f"{name}.local.", "10.77.0.66")
+        if "" in name.split("."):
+            yield in_one_label(name, "10.77.0.66")
+        else:
+            yield from announcement(name, f"{name}.local.", "10.77.0.66")
     for number, address in enumerate(ADDRESSES):
         yield from announcement(f"addr{number}", f"addr{number}.local.", address)
     for port in (0, 80):

@@ -25,12 +25,13 @@ ROOT = Path(__file__).parents[2]
 _SSHD_CONFIG = """
 Port 22
 HostKey {folder}/host_key
-AuthorizedKeysFile none
+AuthorizedKeysFile {folder}/authorized_keys
 StrictModes no
 UsePAM no
 PidFile none
 LogLevel DEBUG3
 MaxStartups 500
+SetEnv HOME={folder}
 """
 
 
@@ -85,12 +86,13 @@ class Wire:
     head: End
     far: End
 
-    def sshd(self, address: str, name: str) -> Path:
-        """Run an sshd at an address of the far end; give its log, packet by packet."""
+    def sshd(self, address: str, name: str, *, admits: str = "") -> Path:
+        """Run an sshd at an address of the far end, which admits that key; give its log, packet by packet."""
         folder = self.folder / name
         folder.mkdir()
         (folder / "host_key").touch(mode=0o600)
         (folder / "host_key").write_text(new_key().private)
+        (folder / "authorized_keys").write_text(admits)
         (folder / "config").write_text(_SSHD_CONFIG.format(folder=folder) + f"ListenAddress {address}\n")
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         log = folder / "log"
@@ -100,6 +102,14 @@ class Wire:
             f"sshd at {address}",
         )
         return log
+
+    def give_key(self) -> str:
+        """Give the head's user a key to log in with; give its public part."""
+        key, folder = new_key(), self.folder / "head" / ".ssh"
+        folder.mkdir(parents=True, mode=0o700)
+        (folder / "id_ed25519").touch(mode=0o600)
+        (folder / "id_ed25519").write_text(key.private)
+        return key.public
 
     def far_program(self, *arguments: str, log: str = "far.log") -> "subprocess.Popen[bytes]":
         """Start `tests.head.wire_far` on the far end."""
@@ -174,7 +184,7 @@ def _end() -> Generator[End]:
 def running_head(laid: Wire) -> Generator[HeadProcess]:
     """Run a head service on the head's end: own folders, no panel."""
     home = laid.folder / "head"
-    (home / "run").mkdir(parents=True, mode=0o700)
+    (home / "run").mkdir(parents=True, mode=0o700, exist_ok=True)
     log = laid.folder / "head.log"
     env = {
         **os.environ,

@@ -23,6 +23,7 @@ class Agent:
 
 class SecurityOptions:
     key_types: Sequence[str]
+    ciphers: Sequence[str]
 
 class Packetizer:
     def complete_handshake(self) -> None: ...

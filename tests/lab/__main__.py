@@ -14,6 +14,7 @@ from tests.lab.console import HELP, SOCKET, Console
 from tests.lab.errors import LabError
 from tests.lab.image import REPOSITORY, Advert
 from tests.lab.lab import Lab
+from tests.lab.launchers import install_mpich
 from tests.lab.needs import missing
 
 _EXAMPLES = """examples:
@@ -22,6 +23,7 @@ _EXAMPLES = """examples:
   python -m tests.lab up --advert 2016           nodes that speak as those of 2016 did
   echo 'ssh node01 uptime' | python -m tests.lab   no terminal: run a script on the head
   python -m tests.lab needs                      what this machine lacks for a lab, if anything
+  python -m tests.lab mpich                      fetch MPICH into a venv of its own, for tests that use it
 
 in the shell:
   sciabc-tui            the control panel
@@ -40,6 +42,9 @@ def main() -> int:
         print("\n".join(lacks) or "nothing: a lab can be built here")
         return 1 if lacks else 0
     try:
+        if arguments.what == "mpich":
+            print(install_mpich())
+            return 0
         return _up(arguments.nodes, arguments.slots, arguments.advert)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
@@ -54,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES + indented,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="?", choices=("up", "needs"), default="up", help="default: up")
+    parser.add_argument("what", nargs="?", choices=("up", "needs", "mpich"), default="up", help="default: up")
     parser.add_argument("--nodes", type=_count(0, 200), default=3, help="how many compute nodes (default: 3)")
     parser.add_argument("--slots", type=_count(1, 256), default=2, help="slots each advertises (default: 2)")
     parser.add_argument(

@@ -16,6 +16,11 @@ for name in null zero full random urandom tty; do
 done
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
 mount -t tmpfs -o mode=1777 shm dev/shm
+# A boot id of its own, another one each time: else a reboot could not be told from a cable that was out.
+cat /proc/sys/kernel/random/uuid > run/boot_id
+chmod 444 run/boot_id
+mount --bind run/boot_id proc/sys/kernel/random/boot_id
+rm run/boot_id
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 ln -s fd/0 dev/stdin

@@ -1,8 +1,15 @@
 """A cable between a machine's interface and a bridge of the switch."""
 
+import sys
 from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
 
-from tests.lab.switch import Switch, ip_in
+from tests.lab.errors import BootFailed
+from tests.lab.procs import until
+from tests.lab.switch import Switch, ip_in, run_in
+
+_ANNOUNCE = Path(__file__).with_name("announce.py")
+_LINK_TIMEOUT_S = 5.0
 
 
 class Cable:
@@ -26,6 +33,21 @@ class Cable:
         self._there = True
         ip_in(pid, "link set lo up", f"link set {self._interface} up")
         self._lift()
+
+    def announce(self, pid: int, address: IPv4Address) -> None:
+        """Say by ARP, if the cable is plugged, that this interface of `pid` has the address.
+
+        A board's DHCP client does so (RFC 5227, section 2.3). The kernel's own `arp_notify` speaks before the
+        bridge's port forwards, and nobody hears it.
+
+        Raises:
+            BootFailed: The switch does not forward what comes from the port.
+        """
+        if not self.plugged:
+            return
+        if not until(lambda: self._switch.forwards(self._port), timeout=_LINK_TIMEOUT_S):
+            raise BootFailed(f"{self._port}: the bridge did not forward within {_LINK_TIMEOUT_S:g} s")
+        run_in(pid, [sys.executable, "-I", "-S", str(_ANNOUNCE), self._interface, str(address)])
 
     def cut(self) -> None:
         """Take the interface away, at once and without a word on the wire: the machine lost its power."""

@@ -1,13 +1,15 @@
 """The `lab` fixture: builds labs for a test and takes them down after it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.lab.image import Advert
 from tests.lab.lab import Lab
+from tests.lab.launchers import Launcher, install_mpich
 from tests.lab.needs import missing
 
 
@@ -29,9 +31,15 @@ class LabFactory:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
 
-    def __call__(self, nodes: int = 3, slots: int = 1, advert: Advert = Advert.CURRENT) -> Lab:
+    def __call__(
+        self,
+        nodes: int = 3,
+        slots: int = 1,
+        advert: Advert = Advert.CURRENT,
+        shown: Sequence[Path] = (),
+    ) -> Lab:
         """Build a lab; it is up when this returns."""
-        return self._stack.enter_context(Lab(nodes=nodes, slots=slots, advert=advert))
+        return self._stack.enter_context(Lab(nodes, slots, advert, shown))
 
 
 @pytest.fixture
@@ -39,3 +47,19 @@ def lab(lab_possible: None) -> Iterator[LabFactory]:
     """Give a factory of labs, called as Lab is: each is up at once and ends with the test."""
     with ExitStack() as stack:
         yield LabFactory(stack)
+
+
+@pytest.fixture(scope="session")
+def need_launcher() -> Callable[[Launcher], None]:
+    """Give a function that skips where a launcher lacks; under SCIABC_REQUIRE_ALL=1: fetches it, or fails."""
+
+    def need(launcher: Launcher) -> None:
+        required = os.environ.get("SCIABC_REQUIRE_ALL") == "1"
+        if required and launcher is Launcher.MPICH:
+            install_mpich()
+        if reason := launcher.lacks:
+            if required:
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+
+    return need

@@ -5,6 +5,8 @@ LabError
 ├── LabUnavailable     this machine lacks something that the lab needs
 ├── BootFailed         a machine or the switch did not come up, or the kernel refused a change to it
 ├── NoSuchMachine      no machine of that name or number, or it is switched off
+├── NoSuchProcess      no process of that number in the machine
+├── NoLauncher         the MPI launcher asked for could not be installed
 └── CommandFailed      a command run in a machine ended with another status than 0
 ```
 """
@@ -24,6 +26,14 @@ class BootFailed(LabError):
 
 class NoSuchMachine(LabError):
     """Raised for a name or number that no machine has, and for work on a machine that is off."""
+
+
+class NoSuchProcess(LabError):
+    """Raised for a process number that no process of the machine has, or has any more."""
+
+
+class NoLauncher(LabError):
+    """Raised when an MPI launcher can't be installed; holds the end of what the installer said."""
 
 
 class CommandFailed(LabError):

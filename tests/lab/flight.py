@@ -14,8 +14,10 @@ from typing import TypeVar
 
 import msgspec
 
+from tests.lab.errors import CommandFailed
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
+from tests.lab.procs import until
 from tests.lab.running import Running
 from tests.lab.watcher import Change, Line, Packet
 
@@ -25,6 +27,9 @@ NODES_TXT = f"{HOME}/.local/state/sciabc/hostfile/nodes.txt"
 
 KEYS_READ = "all(node.host_key for node in state.nodes.values() if node.origin != 'local')"
 """A condition for `Flight.until`: the host key of every node was read."""
+
+_PATIENCE_S = 60.0
+"""Until a test has failed: long, for machines that do much else; speed is for the benchmarks."""
 
 _Line = TypeVar("_Line", Change, Packet)
 
@@ -61,16 +66,40 @@ class Flight:
     _service: Running | None = None
 
     def start(self) -> None:
-        """Start the head service as pi, detached as systemd would, and wait until it answers."""
+        """Start the head service as pi, detached as systemd would, and wait until it answers.
+
+        Raises:
+            CommandFailed: It does not; the text holds the end of its log.
+        """
         command = f"exec {shlex.join(self.service)} 2>>{SERVICE_LOG}"
-        self._service = self.lab.head.popen(["sh", "-c", command], env=self.env)
-        self.until("True")
+        service = self._service = self.lab.head.popen(["sh", "-c", command], env=self.env)
+        waiting = self.lab.head.popen(
+            [sys.executable, "-c", _AWAIT, "True"], env=self.env, cwd=str(REPOSITORY)
+        )
+        until(lambda: waiting.poll() is not None or service.poll() is not None, timeout=_PATIENCE_S)
+        if waiting.poll() != 0:
+            log = self.file(SERVICE_LOG).read_text(encoding="utf-8")
+            raise CommandFailed(f"head: the service (status {service.poll()}) is silent: {log[-2000:]}")
 
     def kill(self) -> None:
         """End the service by SIGKILL."""
         assert self._service is not None
         self.lab.head.run(["pkill", "-KILL", "-f", "sciabc_tui[.]cli[.]daemon"])
         self._service.wait()
+
+    def cut_power(self) -> None:
+        """Cut the power of the head: every process on it (service, runners, launchers) is gone at once.
+
+        Nobody hears of it: its link is cut first. Files outlive it as if every write had reached the card.
+        """
+        self.lab.head.power_off()
+        self._service = None
+
+    def restore_power(self) -> None:
+        """Switch the head on again, with the same card, and start the service; return when it answers."""
+        self.lab.head.power_on()
+        self.lab.introduce()
+        self.start()
 
     def freeze(self) -> None:
         """Stop the service where it is (SIGSTOP)."""
@@ -103,7 +132,7 @@ class Flight:
         finally:
             watch.close()
 
-    def until(self, condition: str, *, timeout: float = 20.0) -> float:
+    def until(self, condition: str, *, timeout: float = _PATIENCE_S) -> float:
         """Wait until a condition on the state holds; give the seconds that it took.
 
         Args:
@@ -147,7 +176,7 @@ class Watch:
             return [line for line in self._lines if isinstance(line, Change)]
 
     def change(
-        self, wanted: Callable[[Change], bool], *, since: float = 0.0, timeout: float = 20.0
+        self, wanted: Callable[[Change], bool], *, since: float = 0.0, timeout: float = _PATIENCE_S
     ) -> Change:
         """Wait for the first change of that kind at or after a time.
 
@@ -157,7 +186,7 @@ class Watch:
         return self._first(Change, wanted, since, timeout)
 
     def packet(
-        self, wanted: Callable[[Packet], bool], *, since: float = 0.0, timeout: float = 20.0
+        self, wanted: Callable[[Packet], bool], *, since: float = 0.0, timeout: float = _PATIENCE_S
     ) -> Packet:
         """Wait for the first mDNS packet of that kind at or after a time.
 

@@ -66,6 +66,8 @@ class Plan:
     """None: no avahi-daemon (the head)."""
     slots: int = 1
     """The TXT record's; the machine itself shares all cores of the host."""
+    shown: tuple[Path, ...] = ()
+    """Folders of the host that it sees, read-only, beside the checkout and the venv."""
 
     @property
     def services(self) -> str:
@@ -83,7 +85,7 @@ def flash(switch: Switch, plan: Plan, user_key: KeyPair) -> None:
         f"mount -t tmpfs -o mode=755 home {here}/root/home\n"
     )
     card = _Card(switch.store(plan.name, "root"))
-    for path in _shown_paths():
+    for path in _shown_paths(plan):
         _let_through(card, path)
     _write_system(card, plan)
     _write_user(card, user_key)
@@ -121,9 +123,9 @@ class _Card:
         os.chown(self.at(path), owner, owner)
 
 
-def _shown_paths() -> tuple[Path, ...]:
-    """Return what each machine must see at the same path: the checkout, the venv, its interpreter."""
-    wanted = {REPOSITORY, Path(sys.prefix), Path(sys.base_prefix)}
+def _shown_paths(plan: Plan) -> tuple[Path, ...]:
+    """Return what a machine must see at the same path: checkout, venv, interpreter, what the plan says."""
+    wanted = {REPOSITORY, Path(sys.prefix), Path(sys.base_prefix), *plan.shown}
     wanted |= {path.resolve() for path in wanted}
     outermost = (path for path in wanted if not any(other in path.parents for other in wanted))
     return tuple(sorted(path for path in outermost if not path.is_relative_to("/usr")))
@@ -137,19 +139,19 @@ def _let_through(card: _Card, path: Path) -> None:
         inside.chmod(inside.stat().st_mode | 0o111)
 
 
-def show_script(switch: Switch, name: str) -> str:
+def show_script(switch: Switch, plan: Plan) -> str:
     """Return the shell lines by which a booting machine mounts what it shows of the host, read-only.
 
     They come after its own /tmp and /dev are mounted: a checkout may be below them.
     """
     lines: list[str] = []
-    for path in _shown_paths():
-        source, target = shlex.quote(str(path)), shlex.quote(switch.inside(name, f"root{path}"))
+    for path in _shown_paths(plan):
+        source, target = shlex.quote(str(path)), shlex.quote(switch.inside(plan.name, f"root{path}"))
         lines.append(f"mkdir -p {target}")
         if path.stat().st_mode & 0o005 == 0o005:
             lines.append(f"mount --rbind {source} {target}; mount -o remount,bind,ro {target}")
         else:  # a private folder (mktemp -d): an empty, open one laid over it lends it its mode
-            lid = switch.inside(name, "lid")
+            lid = switch.inside(plan.name, "lid")
             lines.append(f"mkdir -p {lid}; mount -t overlay -o ro,lowerdir={lid}:{source} lab {target}")
     return "\n".join(lines)
 

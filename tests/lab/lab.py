@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Interface
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from tests.lab.image import HOME, USER_ID, Advert, Plan, erase, flash
 from tests.lab.keys import new_key
 from tests.lab.machine import Machine
 from tests.lab.needs import missing
+from tests.lab.procs import Process
 from tests.lab.switch import Switch
 
 _FIRST_NODE = 11
@@ -28,7 +30,23 @@ class Lab:
     Everything in it hangs on the process that made it: whatever ends that process ends the lab.
     """
 
-    def __init__(self, nodes: int = 3, slots: int = 1, advert: Advert = Advert.CURRENT) -> None:
+    def __init__(
+        self,
+        nodes: int = 3,
+        slots: int = 1,
+        advert: Advert = Advert.CURRENT,
+        shown: Sequence[Path] = (),
+    ) -> None:
+        """Plan it; nothing is built before `up`.
+
+        Args:
+            nodes: How many boards there are at first.
+            slots: What each advertises.
+            advert: How.
+            shown: Folders of the host that head and boards see, read-only, beside the checkout and the venv:
+                a launcher's own venv, for example (`tests.lab.launchers`).
+        """
+        self._shown = tuple(shown)
         self._wanted = nodes
         self._slots = slots
         self._advert = advert
@@ -112,6 +130,15 @@ class Lab:
         names = " ".join(machine.name for machine in self.nodes) or "none"
         raise NoSuchMachine(f"no node {which!r}; there are: {names}")
 
+    def carrying(self, token: str) -> dict[str, tuple[Process, ...]]:
+        """Return which processes have `token` in their environment, by machine; those without are left out.
+
+        Those of unplugged and frozen machines too: it looks from the host, not over the wire.
+        """
+        machines = [machine for machine in (self.head, *self.nodes) if machine.on]
+        found = {machine.name: machine.carrying(token) for machine in machines}
+        return {name: processes for name, processes in found.items() if processes}
+
     # -------------------------------------------------------------- changing it
 
     def add(
@@ -157,7 +184,8 @@ class Lab:
     # -------------------------------------------------------------- inner workings
 
     def _furnish(self, switch: Switch) -> None:
-        plan = Plan(name="head", address=IPv4Interface("10.77.0.1/24"), host_key=new_key())
+        address = IPv4Interface("10.77.0.1/24")
+        plan = Plan(name="head", address=address, host_key=new_key(), shown=self._shown)
         outside = Cable(switch, bridge="outside", port="x-head", interface="eth1", mac="02:00:cb:00:71:fe")
         self._external = External(outside)
         self._head = Machine(switch, plan, self._external)
@@ -183,6 +211,7 @@ class Lab:
             host_key=new_key(),
             advert=advert,
             slots=slots,
+            shown=self._shown,
         )
         self._nodes[number] = Machine(self._power(), plan)
         return number

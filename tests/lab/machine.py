@@ -9,10 +9,10 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 
 from tests.lab.cable import Cable, External
-from tests.lab.errors import BootFailed, CommandFailed, NoSuchMachine
+from tests.lab.errors import BootFailed, CommandFailed, NoSuchMachine, NoSuchProcess
 from tests.lab.image import HOME, USER, USER_ID, Plan, show_script
 from tests.lab.needs import SEARCH_PATH
-from tests.lab.procs import expect, is_still, members, namespace, signal_quietly, until
+from tests.lab.procs import Process, carriers, expect, is_still, members, namespace, signal_quietly, until
 from tests.lab.running import Running
 from tests.lab.switch import Switch, end_unfinished, first_process, ip_in
 
@@ -73,14 +73,39 @@ class Machine:
         """Return the host's way to a file in the machine that is on: read and write it from a test."""
         return Path(f"/proc/{self.pid}/root", path.lstrip("/"))
 
+    @property
+    def boot_id(self) -> str:
+        """What the kernel says which boot this is (random(4)); another one after each power-on."""
+        return self.path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
     def processes(self) -> tuple[int, ...]:
         """Return the host's numbers of all its processes."""
         return members(namespace(self.pid, "pid") or "")
+
+    def carrying(self, token: str) -> tuple[Process, ...]:
+        """Return its processes that have `token` anywhere in their environment, frozen ones too."""
+        return carriers(self.processes(), token)
+
+    def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
+        """Send one of its processes a signal, SIGKILL if none is named.
+
+        Args:
+            pid: The host's number of it, as `processes`, `carrying` and `Running.pid` give it.
+            number: The signal's.
+
+        Raises:
+            NoSuchProcess: None in this machine has that number (any more).
+        """
+        if namespace(pid, "pid") != namespace(self.pid, "pid"):
+            raise NoSuchProcess(f"{self.name} has no process {pid} (the host's number)")
+        signal_quietly(pid, number)
 
     # -------------------------------------------------------------- power and cable
 
     def power_on(self, address: str | None = None) -> None:
         """Switch it on and return when its sshd listens (mDNS follows 1-2 s later).
+
+        It has another boot id than before, and announces its address by ARP if its cable is plugged.
 
         Args:
             address: A new address in the cluster's network from now on; None: the same as before.
@@ -100,7 +125,7 @@ class Machine:
                 "LAB_NAME": self.name,
                 "LAB_ROOT": self._switch.inside(self.name, "root"),
                 "LAB_SERVICES": self.plan.services,
-                "LAB_SHOW": show_script(self._switch, self.name),
+                "LAB_SHOW": show_script(self._switch, self.plan),
             },
         )
         try:
@@ -143,7 +168,7 @@ class Machine:
         self._cable.unplug()
 
     def plug(self) -> None:
-        """Put its cable back."""
+        """Put its cable back; no ARP announcement, as after a short cut: its DHCP client slept through it."""
         self._cable.plug()
 
     def freeze(self) -> None:
@@ -270,6 +295,7 @@ class Machine:
         self._pid = first_process(boot)
         self._cable.connect(self._pid)
         ip_in(self._pid, f"address add {self.plan.address} dev eth0")
+        self._cable.announce(self._pid, self.plan.address.ip)
         if self._external is not None:
             self._external.connect(self._pid)
         assert boot.stdin is not None

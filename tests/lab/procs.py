@@ -5,12 +5,23 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.errors import BootFailed
 
 _LOOK_AGAIN_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as it was when it was looked at."""
+
+    pid: int
+    """The host's number of it."""
+    command: str
+    """Its command line, words separated by blanks."""
 
 
 def until(condition: Callable[[], bool], *, timeout: float) -> bool:
@@ -36,6 +47,22 @@ def members(identity: str, kind: str = "pid") -> tuple[int, ...]:
     """Return the host's numbers of all processes in the namespace with that identity."""
     everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     return tuple(pid for pid in everyone if namespace(pid, kind) == identity)
+
+
+def carriers(pids: Iterable[int], token: str) -> tuple[Process, ...]:
+    """Return those of these processes that have `token` in their environment (as it was at their exec)."""
+    return tuple(process for pid in pids if (process := _carrier(pid, token.encode())) is not None)
+
+
+def _carrier(pid: int, token: bytes) -> Process | None:
+    entry = Path(f"/proc/{pid}")
+    try:
+        if token not in (entry / "environ").read_bytes():
+            return None
+        words = (entry / "cmdline").read_bytes().split(b"\0")
+    except OSError:  # it ended meanwhile
+        return None
+    return Process(pid, " ".join(word.decode(errors="replace") for word in words if word))
 
 
 def is_still(pid: int) -> bool:

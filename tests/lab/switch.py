@@ -70,6 +70,11 @@ class Switch:
         """
         ip_in(self.pid, *lines)
 
+    def forwards(self, port: str) -> bool:
+        """Return whether a bridge passes on what comes from a port: not at once when a link comes up."""
+        shown = run_in(self.pid, ["ip", "-details", "-oneline", "link", "show", "dev", port])
+        return "state forwarding" in shown
+
     def start(self, argv: Sequence[str], env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """Start a program in new namespaces below the switch's; its first process is number 1 in there."""
         enter = ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--"]
@@ -106,15 +111,25 @@ def ip_in(pid: int, *lines: str) -> None:
     Raises:
         BootFailed: The kernel refused one.
     """
-    _checked(["nsenter", "--target", str(pid), "--net", "--", "ip", "-batch", "-"], "\n".join(lines) + "\n")
+    run_in(pid, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
 
 
-def _checked(argv: Sequence[str], text: str = "") -> None:
+def run_in(pid: int, argv: Sequence[str], text: str = "") -> str:
+    """Run a program of the host in the network of a process, with its stdin; return what it printed.
+
+    Raises:
+        BootFailed: It failed.
+    """
+    return _checked(["nsenter", "--target", str(pid), "--net", "--", *argv], text)
+
+
+def _checked(argv: Sequence[str], text: str = "") -> str:
     done = subprocess.run(
         argv, input=text, env={"PATH": SEARCH_PATH}, capture_output=True, text=True, timeout=30, check=False
     )
     if done.returncode != 0:
         raise BootFailed(f"{argv[-1]!r} with {text!r} failed: {done.stderr.strip()!r}")
+    return done.stdout
 
 
 def _child_of(process: "subprocess.Popen[bytes]") -> int:

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.lab.conftest import LabFactory
-from tests.lab.errors import CommandFailed, NoSuchMachine
+from tests.lab.errors import CommandFailed, NoSuchMachine, NoSuchProcess
+from tests.lab.flight import Flight
 from tests.lab.image import REPOSITORY, Advert, service_file
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
@@ -31,6 +32,19 @@ def changed(zeroconf, service_type, name, state_change):
 
 ServiceBrowser(Zeroconf(interfaces=["10.77.0.1"]), "_sciabc._tcp.local.", handlers=[changed])
 threading.Event().wait()
+"""
+
+# Prints the first ARP announcement on eth0: whose address it is, and the hardware's.
+_ANNOUNCED = """
+import socket
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+wire.bind(("eth0", 0x0806))
+print("listening")
+while True:
+    packet = wire.recv(64)
+    if packet[28:32] == packet[38:42]:
+        print(socket.inet_ntoa(packet[28:32]), packet[22:28].hex(":"))
+        break
 """
 
 _VICTIM = """
@@ -149,6 +163,81 @@ def test_an_unplugged_node_is_silent_until_it_is_plugged_in_again(lab: LabFactor
     assert until(lambda: cluster.head.run(again, check=False).stdout == "node01\n", timeout=10)
 
 
+def test_each_power_on_is_a_boot_of_its_own(lab: LabFactory) -> None:
+    """Head and boards have each a boot id, another after a power cycle, the same after a pulled cable."""
+    cluster = lab(nodes=2)
+    one, two = cluster.nodes
+    host = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    before = one.boot_id
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", before)
+    assert len({host, cluster.head.boot_id, before, two.boot_id}) == 4
+    assert ssh(cluster, "node01", "cat", "/proc/sys/kernel/random/boot_id") == before
+    one.unplug()
+    one.plug()
+    assert one.boot_id == before
+    one.power_off()
+    one.power_on()
+    assert one.boot_id not in {host, cluster.head.boot_id, before, two.boot_id}
+
+
+def test_a_board_announces_its_address_when_it_comes_up(lab: LabFactory) -> None:
+    """At power-on the others hear by ARP whose address it is, as from a DHCP client; unplugged, none."""
+    cluster = lab(nodes=1)
+    node = cluster.node(1)
+    node.power_off()
+    listener = cluster.head.popen([sys.executable, "-u", "-c", _ANNOUNCED], user="root")
+    assert listener.stdout.readline() == "listening\n"
+    node.unplug()
+    node.power_on("10.77.0.55")
+    node.power_off()
+    node.plug()
+    node.power_on("10.77.0.66")
+    assert listener.communicate(timeout=10)[0] == "10.77.0.66 02:00:0a:4d:00:0b\n"
+
+
+def test_processes_are_found_by_a_token_and_killed_by_number(lab: LabFactory) -> None:
+    """The token in an environment finds a program and its children alone; a kill stays in its machine."""
+    cluster = lab(nodes=1)
+    node = cluster.node(1)
+    script = ["sh", "-c", "sleep 1000 & wait"]
+    program = node.popen(script, env={"TOKEN": "e5f6"})
+    other = node.popen(["sleep", "1000"], env={"TOKEN": "other"})
+    here = cluster.head.popen(["sleep", "1000"], env={"TOKEN": "e5f6"})
+    wanted = ["sh -c sleep 1000 & wait", "sleep 1000"]
+    assert until(lambda: sorted(found.command for found in node.carrying("TOKEN=e5f6")) == wanted, timeout=10)
+    assert until(lambda: len(cluster.carrying("TOKEN=e5f6")) == 2, timeout=10)
+    with pytest.raises(NoSuchProcess):
+        node.kill(here.pid)
+    (sleeper,) = (found for found in node.carrying("TOKEN=e5f6") if found.command == "sleep 1000")
+    node.kill(sleeper.pid)
+    assert program.wait(10) == 0
+    cluster.head.kill(here.pid)
+    assert here.wait(10) == -9
+    assert cluster.carrying("TOKEN=e5f6") == {}
+    with pytest.raises(NoSuchProcess):
+        node.kill(sleeper.pid)
+    assert other.poll() is None
+
+
+def test_the_head_loses_power_and_comes_back_with_its_state(lab: LabFactory) -> None:
+    """A power cut of the head ends all in it, unheard; from the same card it knows its boards again."""
+    flight = Flight(lab(nodes=1), {"SCIABC_CLUSTER_HEAD_SLOTS": "1"})
+    flight.up()
+    head, node = flight.lab.head, flight.lab.node(1)
+    head.popen(["sh", "-c", "trap '' TERM HUP INT; sleep 1000"])
+    spaces, before = namespaces(head.pid), head.boot_id
+    sessions = "ss -Htn state established '( sport = :22 )'"
+    assert "10.77.0.1:" in node.run(["sh", "-c", sessions]).stdout
+    flight.cut_power()
+    assert not head.on
+    assert not [space for kind, space in spaces if members(space, kind)]
+    assert "10.77.0.1:" in node.run(["sh", "-c", sessions]).stdout
+    flight.restore_power()
+    assert head.boot_id != before
+    flight.until("words.get('node01') == 'ready'")
+    assert flight.fingerprint("node01") == node.host_key_fingerprint
+
+
 def test_power_off_ends_everything_and_power_on_keeps_the_card(lab: LabFactory) -> None:
     """Power off leaves no process; power on, at a new address, finds the same host key and files."""
     cluster = lab(nodes=1)
@@ -227,37 +316,6 @@ def test_the_external_interface_can_be_changed_and_cut(lab: LabFactory) -> None:
     cluster.external.plug()
     cluster.external.set("203.0.113.7/24")
     assert "203.0.113.7/24" in shown()
-
-
-@pytest.mark.mpi
-@pytest.mark.parametrize(
-    ("mpirun", "agent"),
-    [
-        pytest.param("mpirun", ("--prtemca", "plm_ssh_agent"), id="wheel-5"),
-        pytest.param("/usr/bin/mpirun", ("--mca", "plm_rsh_agent"), id="debian-4.1"),
-    ],
-)
-def test_mpirun_starts_a_rank_on_every_machine(lab: LabFactory, mpirun: str, agent: tuple[str, str]) -> None:
-    """As pi on the head, mpirun puts ranks on the head and on three nodes, each with a name of its own."""
-    cluster = lab(nodes=3)
-    hosts = ",".join(f"{machine.address}:1" for machine in (cluster.head, *cluster.nodes))
-    config = "ssh -F /home/pi/.ssh/config"
-    found = cluster.head.run(["sh", "-c", f"command -v {mpirun}"], check=False)
-    if found.returncode != 0:
-        pytest.skip(f"no {mpirun}: sudo apt install openmpi-bin, or make setup")
-    done = cluster.head.run([mpirun, *agent, config, "--host", hosts, "-n", "4", "hostname"], timeout=60)
-    assert set(done.stdout.split()) == {"head", "node01", "node02", "node03"}
-
-
-@pytest.mark.mpi
-def test_ranks_in_the_venv_talk_to_each_other(lab: LabFactory) -> None:
-    """mpi4py from the venv, at the same path on each node, sums over four ranks on four machines."""
-    cluster = lab(nodes=3)
-    hosts = ",".join(f"{machine.address}:1" for machine in (cluster.head, *cluster.nodes))
-    program = "from mpi4py import MPI; print(MPI.COMM_WORLD.allreduce(1), MPI.Get_processor_name())"
-    launch = ["mpirun", "--host", hosts, "--bind-to", "none", "--mca", "btl_tcp_if_include", "10.77.0.0/24"]
-    done = cluster.head.run([*launch, sys.executable, "-c", program], timeout=60)
-    assert sorted(done.stdout.splitlines()) == ["4 head", "4 node01", "4 node02", "4 node03"]
 
 
 def test_nothing_is_left_when_the_lab_ends(lab: LabFactory) -> None:

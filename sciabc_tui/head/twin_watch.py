@@ -15,7 +15,7 @@ from sciabc_tui.head.twins import TWIN_PERIOD, Verdict, look_at
 ROUND = 1.0
 """Seconds between two rounds; one asks only what is due."""
 
-HOLDS = {Verdict.SAME: 3600.0, Verdict.OTHER: TWIN_PERIOD, Verdict.UNCLEAR: 30.0}
+HOLDS = {Verdict.SAME: 3600.0, Verdict.OTHER: TWIN_PERIOD, Verdict.UNCLEAR: TWIN_PERIOD}
 """Seconds for which an answer holds; to get one costs the node a login."""
 
 MISSED_FOR = 2.5 * TWIN_PERIOD

@@ -9,8 +9,9 @@ from enum import Enum, auto
 from functools import partial
 
 from sciabc_tui.cluster.node import Facts, HostKey, Instant, Node, NodeId, Trust
+from sciabc_tui.cluster.observations import HostKeyRead
 from sciabc_tui.head.dial import dial
-from sciabc_tui.head.errors import ContactFailed
+from sciabc_tui.head.errors import ContactFailed, HostKeyMismatch
 from sciabc_tui.head.means import Means
 from sciabc_tui.head.ports import Clock, Hub
 from sciabc_tui.head.ssh import Login, read_facts
@@ -82,6 +83,10 @@ async def look_at(means: Means, holder: Node, address: str, port: int) -> Verdic
         found = await means.members.do(
             connection, partial(read_facts, login=login, credentials=means.credentials_for(holder))
         )
+    except HostKeyMismatch as mismatch:
+        # names and addresses of clones swap: whose key this is may have no other address that is known
+        means.hub.observe([HostKeyRead(holder.id, address, mismatch.offered)])
+        return Verdict.UNCLEAR
     except ContactFailed:
         return Verdict.UNCLEAR
     verdict = compare(holder.facts, found, alive_since=True)

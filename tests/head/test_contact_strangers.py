@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sciabc_tui.cluster.node import HostKey, Node, NodeId, Trust
-from sciabc_tui.cluster.observations import Remembered
+from sciabc_tui.cluster.node import HostKey, Node, NodeId, Origin, Trust
+from sciabc_tui.cluster.observations import Remembered, Sighted
+from sciabc_tui.cluster.roster import REMEMBERED_HANDLE
 from sciabc_tui.cluster.wording import TWIN_MENDED_BY, evidence
 from sciabc_tui.head import twin_watch as twin_watch_module
 from sciabc_tui.head.clock import SystemClock
@@ -174,3 +175,23 @@ async def test_the_boards_own_second_address_is_looked_at_once(
             assert other.received().count(20) == 1
             assert not node_of(hub).twin
             assert node_of(hub).schedulable
+
+
+async def test_an_address_that_swapped_goes_to_the_board_that_answers_there(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clones came back under each other's name: one streams, the other has no address that is known."""
+    monkeypatch.setattr(twin_watch_module, "ROUND", 0.05)
+    keys = new_key()
+    with second(sshd, tmp_path / "other", keys) as other:
+        lost = Remembered(NodeId("n-two"), "node02", other.login.host_key, (), sshd.port, sshd.login.user)
+        async with contacts(sshd.credentials) as hub:
+            hub.observe([remembered(sshd, LOOPBACK), lost])
+            await until(hub, lambda state: state.nodes[NODE].schedulable)
+            hub.observe(
+                [Sighted(f"{REMEMBERED_HANDLE}{NODE}", Origin.MDNS, "node01", (ELSEWHERE,), sshd.port)]
+            )
+            state = await until(hub, lambda state: state.nodes[lost.node].schedulable)
+            assert state.nodes[lost.node].contact == ELSEWHERE
+            assert (state.nodes[NODE].contact, state.nodes[NODE].streaming) == (LOOPBACK, True)
+            assert ELSEWHERE not in state.nodes[NODE].addresses

@@ -9,6 +9,9 @@ DIR/status.json  how it stands, and in the end how it ended; replaced as a whole
 DIR/runner.lock  locked (flock) for as long as the runner lives
 DIR/runner.pid   the runner's pid and start time
 DIR/runner.err   what went wrong in the runner itself; normally empty
+DIR/order.json   why the head wants the attempt ended; there if it ever did
+DIR/ended.json   how the launcher ended, while other nodes are being cleaned
+DIR/unswept.json names of the hosts that could not be cleaned at the end; there if there are any
 ```
 """
 
@@ -23,6 +26,8 @@ from jobs.errors import StoreError
 from jobs.hostfile import Host, write_atomically
 from jobs.launchers import Launcher
 from jobs.states import JobState
+
+_ORDERED = {JobState.CANCELLED, JobState.NODE_FAIL, JobState.TIMEOUT, JobState.FAILED}
 
 T = TypeVar("T")  # Python 3.11 has no `def f[T]`
 _PRIVATE = 0o600
@@ -74,6 +79,21 @@ class AttemptFiles:
         """The runner's own standard error."""
         return self.folder / "runner.err"
 
+    @property
+    def order(self) -> Path:
+        """Why it must end."""
+        return self.folder / "order.json"
+
+    @property
+    def ended(self) -> Path:
+        """How the launcher ended, before the nodes were clean."""
+        return self.folder / "ended.json"
+
+    @property
+    def unswept(self) -> Path:
+        """Which hosts could not be cleaned."""
+        return self.folder / "unswept.json"
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptPlan:
@@ -90,6 +110,7 @@ class AttemptPlan:
         grace: How long a cancelled launcher may take to end by itself, in seconds.
         time_limit: Seconds after which the attempt is ended; None means never.
         hosts: Where it runs, in the order of the hostfile; empty in plans of older versions.
+        log_limit: How many bytes its log may have; None means any number.
     """
 
     job: int
@@ -102,6 +123,7 @@ class AttemptPlan:
     grace: float = 5.0
     time_limit: float | None = None
     hosts: tuple[Host, ...] = ()
+    log_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +155,23 @@ class RunnerId:
 
     pid: int
     started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Why an attempt must end: what its final status will say.
+
+    Attributes:
+        state: ``cancelled``, ``node_fail``, ``timeout`` or ``failed``.
+        reason: One line with the next step; empty means the state's own word.
+    """
+
+    state: JobState
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state not in _ORDERED:
+            raise ValueError(f"{self.state.value} can't be ordered")
 
 
 def write_plan(folder: Path, plan: AttemptPlan) -> None:
@@ -180,7 +219,59 @@ def read_runner(folder: Path) -> RunnerId | None:
     return _read(AttemptFiles(folder).pid, RunnerId)
 
 
-def _write(path: Path, value: AttemptPlan | AttemptStatus | RunnerId) -> None:
+def write_order(folder: Path, order: Order) -> None:
+    """Write why the attempt must end; then ask the runner by ``detach.cancel``.
+
+    The runner obeys what stands when it is asked; one that has not yet launched anything does not launch.
+    """
+    _write(AttemptFiles(folder).order, order)
+
+
+def read_order(folder: Path) -> Order | None:
+    """Read why the attempt must end; None if nobody said.
+
+    Raises:
+        StoreError: It can't be read.
+    """
+    return _read(AttemptFiles(folder).order, Order)
+
+
+def write_ended(folder: Path, status: AttemptStatus) -> None:
+    """Write how the launcher ended; should the runner be killed while it cleans the nodes, it is known."""
+    _write(AttemptFiles(folder).ended, status)
+
+
+def read_ended(folder: Path) -> AttemptStatus | None:
+    """Read how the launcher ended; None if it did not, or if there was nothing to clean behind it.
+
+    Raises:
+        StoreError: It can't be read.
+    """
+    return _read(AttemptFiles(folder).ended, AttemptStatus)
+
+
+def write_unswept(folder: Path, names: tuple[str, ...]) -> None:
+    """Write which hosts may still hold something of the attempt; no names, no file."""
+    path = AttemptFiles(folder).unswept
+    if names:
+        _write(path, names)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
+
+
+def read_unswept(folder: Path) -> tuple[str, ...]:
+    """Read which hosts may still hold something of the attempt.
+
+    Raises:
+        StoreError: It can't be read.
+    """
+    return _read(AttemptFiles(folder).unswept, tuple[str, ...]) or ()
+
+
+def _write(path: Path, value: AttemptPlan | AttemptStatus | RunnerId | Order | tuple[str, ...]) -> None:
     try:
         write_atomically(path, msgspec.json.encode(value).decode() + "\n", _PRIVATE)
     except OSError as error:

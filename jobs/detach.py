@@ -1,19 +1,37 @@
 """Start a runner that outlives us, find out whether it lives, and end it."""
 
+import contextlib
 import fcntl
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from jobs import procs
-from jobs.attempt import AttemptFiles, read_plan, read_runner
+from jobs.attempt import (
+    AttemptFiles,
+    AttemptPlan,
+    AttemptStatus,
+    read_ended,
+    read_plan,
+    read_runner,
+    read_status,
+    write_status,
+    write_unswept,
+)
 from jobs.errors import StoreError
+from jobs.logrepair import repair
 from jobs.runner import hold
+from jobs.states import JobState
+from jobs.supervise import explained, obeyed, order_of
+from jobs.sweep import sweep
 
 _HOUSE = Path(__file__).parent.parent
 _START_SECONDS = 30.0
+_LAUNCHER_SECONDS = 1.0
+"""How long a launcher may take to end its ranks everywhere; measured: they are gone within one."""
 
 
 def launch(folder: Path) -> int:
@@ -72,7 +90,9 @@ def runner_alive(folder: Path) -> bool:
 def cancel(folder: Path) -> bool:
     """Ask the runner to end its attempt; return whether there was one to ask.
 
-    It ends the launcher, with force after the plan's grace, and writes the status ``cancelled``.
+    It ends the launcher, by force after a grace, cleans the nodes and writes the status that was ordered
+    (``attempt.write_order``), else ``cancelled``. A runner that only just begins can't be asked, but it sees
+    an order before it launches anything.
     """
     runner = read_runner(folder)
     if runner is None or not runner_alive(folder):
@@ -80,15 +100,48 @@ def cancel(folder: Path) -> bool:
     return procs.send(runner.pid, runner.started, signal.SIGTERM)
 
 
-def clear(folder: Path) -> int:
-    """End what a killed runner left behind on this machine; return how many processes that were.
+def clear(folder: Path, *, at: float | None = None) -> AttemptStatus | None:
+    """End what a killed runner left behind, on all nodes that can be reached, and give the attempt its end.
+
+    Its launcher was told to end by the kernel when the runner was killed; it gets a moment for that. Takes
+    3 s more if a node is silent, which is written down then: see ``sweep.sweep_again``.
+
+    Args:
+        folder: The attempt's folder.
+        at: When that was found, in seconds since 1970.
+
+    Returns:
+        The final status, which stands on disk: what the runner wrote before it was killed, what it knew or
+        was ordered, else ``failed``. None if nothing was ever launched.
 
     Raises:
-        StoreError: The runner lives: cancel it instead.
+        StoreError: The runner lives: cancel it instead. Or the folder is damaged.
     """
     if runner_alive(folder):
         raise StoreError(f"{folder} has a living runner. Next: cancel it instead")
-    return procs.end_all(read_plan(folder).token)
+    plan = read_plan(folder)
+    status = read_status(folder)
+    if status is None or status.state.final:
+        return status
+    if status.launcher_pid is not None:
+        procs.wait_for(status.launcher_pid, plan.token, _LAUNCHER_SECONDS)
+    procs.end_all(plan.token)
+    with contextlib.suppress(StoreError):  # a log that can't be mended can still be read, but for its end
+        repair(AttemptFiles(folder).log)
+    write_unswept(folder, sweep(plan, AttemptFiles(folder).ssh_config))
+    ended = replace(_ended(folder, plan, status), ended_at=at)
+    write_status(folder, ended)
+    return ended
+
+
+def _ended(folder: Path, plan: AttemptPlan, status: AttemptStatus) -> AttemptStatus:
+    with contextlib.suppress(StoreError):
+        if (known := read_ended(folder)) is not None:
+            return explained(folder, known)
+    if (order := order_of(folder)) is not None:
+        return obeyed(status, order)
+    error = f"its runner was killed. Next: sciabc-tui logs {plan.job}"
+    return replace(status, state=JobState.FAILED, error=error)
 
 
 def _spawned(folder: Path, lock: int) -> subprocess.Popen[bytes]:

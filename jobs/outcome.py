@@ -5,7 +5,7 @@ The exit status alone proves nothing: Open MPI 5 was seen to exit 0 after it los
 
 import re
 import signal as signals
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.states import JobState
@@ -24,6 +24,7 @@ class Ending:
         signal: The signal that ended the launcher itself.
         cancelled: Whether it was told to end.
         tail: The last lines of the launcher's own words and of the ranks' standard error.
+        oom: The nodes whose kernel ended a process of the job for want of memory.
     """
 
     job: int
@@ -31,6 +32,7 @@ class Ending:
     signal: int | None = None
     cancelled: bool = False
     tail: Sequence[str] = ()
+    oom: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ _LOST = _sign(
     r"lost communication with a remote daemon(?:.*?Remote daemon:.*? on node ([\w.-]+))?",
     lambda found: f"{found[1] or 'a node'} was lost. Next: sciabc-tui nodes",
 )
+_SAME = "Next: install the same version there"
+_MPI = {"prted": "Open MPI 5", "orted": "Open MPI 4.1", "hydra_pmi_proxy": "MPICH"}
 
 # In this order: the cause stands before what follows from it.
 _SIGNS = (
@@ -78,8 +82,12 @@ _SIGNS = (
         lambda found: f"{found[1]} has no known address. Next: sciabc-tui nodes",
     ),
     _sign(
-        r"(?:prted|orted): (?:command not found|not found|No such file)|(?:prted|orted): No such file",
-        lambda _: "a node has not the head's Open MPI at the same path. Next: install the same version there",
+        r"\b(prted|orted|hydra_pmi_proxy): (?:command not found|not found|No such file)",
+        lambda found: f"a node has not the head's {_MPI[found[1]]} at the same path. {_SAME}",
+    ),
+    _sign(
+        r"bad parameters passed to the proxy|UI version string does not match proxy version",
+        lambda _: f"a node has another version of MPICH than the head. {_SAME}",
     ),
     _sign(
         r"daemon failed to report back.*?Remote host: (\S+)",
@@ -90,6 +98,10 @@ _SIGNS = (
         lambda _: "a node could not be reached or could not start Open MPI. Next: sciabc-tui nodes",
     ),
     _sign(
+        r"Launch proxy failed",
+        lambda _: "a node could not be reached or could not start MPICH. Next: sciabc-tui nodes",
+    ),
+    _sign(
         r"not enough slots available",
         lambda _: "not enough slots. Next: ask for fewer ranks, or leave ranks out for all",
     ),
@@ -98,11 +110,19 @@ _SIGNS = (
         lambda found: f"{found[1]} is not on {found[2]} or can't be executed. Next: copy it there",
     ),
     _sign(
+        r"\[proxy:[\d:]+@(\S+?)\] HYDU_create_process \(.*?execvp error on file (\S.*?) \([A-Z]",
+        lambda found: f"{found[2]} is not on {found[1]} or can't be executed. Next: copy it there",
+    ),
+    _sign(
         r"No module named '?mpi4py\b",
         lambda _: "mpi4py is missing. Next: pip install mpi4py (or apt install python3-mpi4py) on every node",
     ),
     _sign(
         r"can't open file '([^']+)'",
+        lambda found: f"{found[1]} is not on every node. Next: copy it to the same path there",
+    ),
+    _sign(  # mpi4py's runner found no such program
+        r"in _get_code_from_file FileNotFoundError: \[Errno 2\] No such file or directory: '([^']+)'",
         lambda found: f"{found[1]} is not on every node. Next: copy it to the same path there",
     ),
     _sign(
@@ -114,6 +134,12 @@ _SIGNS = (
 _BY_SIGNAL = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)")
 _ABORT = re.compile(r"MPI_ABORT was invoked on rank (\d+)")
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning)(?:: .*)?")
+_ABORT_MPICH = re.compile(r"Abort\((-?\d+)\) on node \d+ \(rank (\d+) in comm \d+\): (.{0,100})")
+_CODES = re.compile(r"Exit codes: ((?:\[[\w.:-]+\] \d+(?:,\d+)* ?)+)")
+_CODES_OF_HOST = re.compile(r"\[([\w.:-]+)\] ([\d,]+)")
+_EXIT_STRING = re.compile(r"TERMINATED WITH THE EXIT STRING: [\w ]+ \(signal (\d+)\)")
+_LOST_TRACK = "assert (!closed) failed"
+_DAEMON_LOST = re.compile(r"daemon failed to report back after being spawned")
 _FIRST = re.compile(r"Process name: \[.*?,(\d+)\] Exit code: (\d+)")
 
 
@@ -124,7 +150,8 @@ def judge(ending: Ending) -> Verdict:
         return Verdict(JobState.CANCELLED, "cancelled")
     if lost := _LOST.pattern.search(text):
         return Verdict(JobState.NODE_FAIL, _line(_LOST.reason(lost)))
-    if ending.exit_code == 0:
+    # Open MPI 5 exits 0 also when the ssh of a daemon was killed in the middle (measured)
+    if ending.exit_code == 0 and not _DAEMON_LOST.search(text):
         return Verdict(JobState.COMPLETED, "")
     return Verdict(JobState.FAILED, _line(_why(ending, text)))
 
@@ -136,9 +163,38 @@ def _why(ending: Ending, text: str) -> str:
             return sign.reason(found)
     if ending.signal is not None:
         return f"mpirun was ended by {_signal(ending.signal)}. {log}"
-    if found := _BY_SIGNAL.search(text):
-        return f"rank {found[1]} on {found[2]} was ended by {_signal(int(found[3]))}. {log}"
+    if ended := _by_signal(text):
+        who, number = ended
+        if number == signals.SIGKILL and ending.oom:
+            nodes = ", ".join(ending.oom)
+            return f"{who} was ended for want of memory on {nodes}. Next: fewer ranks a node, or less data"
+        return f"{who} was ended by {_signal(number)}. {log}"
     return f"{_failure(ending, text)}. {log}"
+
+
+def _by_signal(text: str) -> tuple[str, int] | None:
+    """Say whom a signal ended, and which, by the word of any launcher."""
+    if found := _BY_SIGNAL.search(text):
+        return f"rank {found[1]} on {found[2]}", int(found[3])
+    if (found := _EXIT_STRING.search(text)) is None:
+        return None
+    number = int(found[1])
+    ended = [(rank, host) for rank, host, status in _statuses(text) if status & 0x7F == number]
+    # MPICH ends the others by signal 9: of several with that, nobody knows who was the first.
+    if len(ended) == 1 or (ended and number != signals.SIGKILL):
+        return f"rank {ended[0][0]} on {ended[0][1]}", number
+    return "a rank", number
+
+
+def _statuses(text: str) -> Iterator[tuple[int, str, int]]:
+    """Give rank, host and wait status (wait(2)) of every rank, as MPICH lists them in the end."""
+    if (listed := _CODES.search(text)) is None:
+        return
+    rank = 0
+    for host, codes in _CODES_OF_HOST.findall(listed[1]):
+        for code in filter(None, codes.split(",")):
+            yield rank, host, int(code)
+            rank += 1
 
 
 def _failure(ending: Ending, text: str) -> str:
@@ -147,8 +203,24 @@ def _failure(ending: Ending, text: str) -> str:
         return exceptions[-1].rstrip(".")[:100]
     if found := _ABORT.search(text):
         return f"rank {found[1]} called MPI_Abort, exit status {ending.exit_code}"
+    if found := _ABORT_MPICH.search(text):
+        what = "called MPI_Abort" if "application called MPI_Abort" in found[3] else "ended by an MPI error"
+        return f"rank {found[2]} {what}, exit status {ending.exit_code}"
     if found := _FIRST.search(text):
         return f"rank {found[1]} ended first, exit status {found[2]}"
+    for rank, _, status in _statuses(text):
+        if status >> 8:
+            return f"rank {rank} ended with exit status {status >> 8}"
+    return _by_status(ending, text)
+
+
+def _by_status(ending: Ending, text: str) -> str:
+    if _LOST_TRACK in text:
+        return f"a rank or a node was lost, and MPICH did not say which, exit status {ending.exit_code}"
+    # Open MPI and shells say so of a program that a signal ended.
+    number = (ending.exit_code or 0) - 128
+    if number in {signals.SIGSEGV, signals.SIGKILL, signals.SIGABRT, signals.SIGBUS, signals.SIGFPE}:
+        return f"exit status {ending.exit_code}, as after {_signal(number)}"
     return f"exit status {ending.exit_code}"
 
 

@@ -1,16 +1,22 @@
 """Make the folder of an attempt: everything that its runner needs, frozen."""
 
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.attempt import AttemptFiles, AttemptPlan, write_plan
+from jobs.command import Means, command
 from jobs.errors import LauncherRefused, StoreError
-from jobs.hostfile import Host, openmpi_hostfile, write_atomically
-from jobs.launchers import Launcher, command, environment, root_refusal
+from jobs.hostfile import Host, mpich_hostfile, openmpi_hostfile, placed, write_atomically
+from jobs.launchers import Flavour, Launcher, environment, root_refusal
+from jobs.mpich import agent_script
 from jobs.spec import JobSpec
 from jobs.sshconfig import ssh_config
+
+_AGENT = "ssh"
+_DISCARD = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,7 @@ class Site:
         python: The interpreter on the nodes.
         cluster_networks: Networks that MPI is limited to; none means no limit.
         allow_root: Whether root may run jobs on other nodes.
+        log_limit: How many bytes the log of an attempt may have; None means any number.
     """
 
     known_hosts: Path
@@ -32,6 +39,7 @@ class Site:
     python: str = sys.executable
     cluster_networks: tuple[str, ...] = ()
     allow_root: bool = False
+    log_limit: int | None = None
 
 
 def prepare(
@@ -58,40 +66,59 @@ def prepare(
         site: What holds for every job.
 
     Raises:
-        LauncherRefused: Root may not run this job.
-        SpecError: A host can't be used.
+        LauncherRefused: Root may not run this job, or the launcher can't do what it asks.
+        SpecError: A host can't be used, or the hosts have not so many slots.
         StoreError: The folder can't be written.
     """
     if refusal := root_refusal(site.uid, hosts, allow_root=site.allow_root):
         raise LauncherRefused(refusal)
     files = AttemptFiles(folder)
+    taking = placed(hosts, spec.ranks, 1 if spec.each else spec.per_node)
+    means = Means(
+        hostfile=files.hostfile,
+        ssh_config=files.ssh_config,
+        agent=folder / _AGENT,
+        python=site.python,
+        cluster_networks=site.cluster_networks,
+        head_address=_address_towards(taking),
+        token=token,
+    )
     plan = AttemptPlan(
         job=job,
         attempt=attempt,
         launcher=launcher,
-        argv=command(
-            launcher,
-            spec,
-            hosts,
-            ssh_config=files.ssh_config,
-            hostfile=files.hostfile,
-            python=site.python,
-            cluster_networks=site.cluster_networks,
-        ),
+        argv=command(launcher, spec, taking, means),
         # Not refused above, so root is meant; for anybody else the variables say nothing.
         env=environment(launcher, spec, job=job, attempt=attempt, token=token, allow_root=site.uid == 0),
         cwd=spec.cwd,
         token=token,
         time_limit=spec.time_limit,
         hosts=tuple(hosts),
+        log_limit=site.log_limit,
     )
-    hostfile = openmpi_hostfile(hosts)
+    hostfile = openmpi_hostfile(taking) if launcher.flavour is Flavour.OPENMPI else mpich_hostfile(taking)
     ssh = ssh_config(hosts, known_hosts=site.known_hosts, identity=site.identity)
     try:
         folder.mkdir(mode=0o700, parents=True)
         write_atomically(files.hostfile, hostfile)
         write_atomically(files.ssh_config, ssh, 0o600)
+        if launcher.flavour is Flavour.MPICH:
+            write_atomically(means.agent, agent_script(files.ssh_config), 0o700)
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}. Next: check the state directory") from error
     write_plan(folder, plan)
     return plan
+
+
+def _address_towards(hosts: Sequence[Host]) -> str:
+    """Return the address by which this machine talks to the first of the other nodes; empty if it can't."""
+    far = next((host for host in hosts if not host.local), None)
+    if far is None:
+        return ""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((far.address, _DISCARD))  # asks the routing table; no packet is sent
+        except OSError:
+            return ""
+        address: str = probe.getsockname()[0]
+    return address

@@ -1,8 +1,12 @@
 """The processes of a job on this machine, found by what marks them and never by their name."""
 
+import contextlib
+import ctypes
 import os
+import select
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from jobs.launchers import TOKEN
@@ -10,6 +14,9 @@ from jobs.launchers import TOKEN
 _PROC = Path("/proc")
 _SESSION = 3  # fields of /proc/PID/stat behind the name, see proc(5): state, ppid, pgrp, session, ...
 _START = 19
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# How long what was killed may take to be gone; only what waits in the kernel for a device takes longer.
+_DEATH_SECONDS = 1.0
 
 
 def start_time(pid: int) -> int | None:
@@ -27,13 +34,20 @@ def of_job(token: str, session: int | None = None) -> tuple[int, ...]:
 
 
 def end_all(token: str, session: int | None = None) -> int:
-    """SIGKILL what is left of a job on this machine, and return how many processes that were."""
-    ended: set[int] = set()
-    # One that forks while we look may be missed at first; what it left is found in the next round.
-    while found := [pid for pid in of_job(token, session) if pid not in ended]:
-        for pid in found:
-            _kill(pid, token, session)
-            ended.add(pid)
+    """SIGKILL what is left of a job on this machine, and return how many processes that were.
+
+    They are gone when it returns, but for one that can't be killed (it waits for a device).
+    """
+    ended: set[tuple[int, int | None]] = set()
+    # After the last one is gone too: a process in the middle of an execve(2) shows no environment.
+    while held := _stopped(token, session, ended):
+        try:
+            for descriptor in held:
+                _signal(descriptor, signal.SIGKILL)
+            _gone(held, _DEATH_SECONDS)
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
     return len(ended)
 
 
@@ -45,20 +59,74 @@ def send(pid: int, started: int, number: signal.Signals) -> bool:
         return False
     try:
         # From here on the descriptor means one process, whatever happens to the number.
-        if start_time(pid) != started:
-            return False
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return False
+        return start_time(pid) == started and _signal(descriptor, number)
     finally:
         os.close(descriptor)
+
+
+def wait_for(pid: int, token: str, seconds: float) -> None:
+    """Wait until a process of a job is gone, for so many seconds at most."""
+    with contextlib.suppress(OSError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            if _belongs(pid, token, None):
+                _gone([descriptor], seconds)
+        finally:
+            os.close(descriptor)
+
+
+def dying_with_us(number: signal.Signals) -> Callable[[], None]:
+    """Return what a child calls between fork and exec, to get a signal should we be killed.
+
+    For a process with one thread only: the kernel sends it when the *thread* that forked ends, and the child
+    finds the locks of all other threads as they were. See PR_SET_PDEATHSIG in prctl(2).
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def bind() -> None:
+        prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number))
+        if os.getppid() != parent:  # killed before the kernel knew
+            os._exit(128 + number)
+
+    return bind
+
+
+def _stopped(token: str, session: int | None, ended: set[tuple[int, int | None]]) -> list[int]:
+    """Stop every process of a job, until no new one appears; return their descriptors.
+
+    What is stopped can neither fork nor start again a companion that we end.
+    """
+    held: list[int] = []
+    while True:
+        found = {(pid, start_time(pid)) for pid in of_job(token, session)} - ended
+        if not found:
+            return held
+        ended |= found
+        for pid, _ in found:
+            with contextlib.suppress(OSError):
+                descriptor = os.pidfd_open(pid)
+                held.append(descriptor)
+                # From here on the descriptor means one process; is it still the one?
+                if not (_belongs(pid, token, session) and _signal(descriptor, signal.SIGSTOP)):
+                    os.close(held.pop())
+
+
+def _signal(descriptor: int, number: signal.Signals) -> bool:
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    except (ProcessLookupError, PermissionError):
+        return False
     return True
 
 
-def _kill(pid: int, token: str, session: int | None) -> None:
-    started = start_time(pid)
-    if started is not None and _belongs(pid, token, session):
-        send(pid, started, signal.SIGKILL)
+def _gone(descriptors: Iterable[int], seconds: float) -> None:
+    """Wait until the processes are gone, for so many seconds at most."""
+    until = time.monotonic() + seconds
+    for descriptor in descriptors:
+        poll = select.poll()  # select(2) knows no descriptor above 1,023
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(max(0.0, until - time.monotonic()) * 1000)
 
 
 def _pids() -> Iterator[int]:

@@ -1,7 +1,8 @@
 """The runner: ``python -m jobs.runner DIR``, a process of its own that outlives the head service.
 
 It holds the lock of its attempt for as long as it lives, says on its standard output who it is, runs the
-attempt, and leaves the final status behind. SIGTERM and SIGINT cancel the attempt.
+attempt, and leaves the final status behind. SIGTERM and SIGINT end the attempt: an order in its folder says
+why (jobs.attempt), without one it is cancelled.
 """
 
 import argparse
@@ -16,7 +17,15 @@ from pathlib import Path
 from types import FrameType
 
 from jobs import procs
-from jobs.attempt import AttemptFiles, AttemptStatus, RunnerId, read_plan, write_runner, write_status
+from jobs.attempt import (
+    AttemptFiles,
+    AttemptStatus,
+    RunnerId,
+    read_plan,
+    write_runner,
+    write_status,
+    write_unswept,
+)
 from jobs.errors import JobsError, StoreError
 from jobs.states import JobState
 from jobs.supervise import supervise
@@ -82,6 +91,7 @@ def _run(folder: Path) -> None:
         supervise(folder, plan, cancel=cancel.fileno(), wall=_wall)
     except Exception as error:
         reason = f"the runner failed ({type(error).__name__}). Next: see {AttemptFiles(folder).errors}"
+        write_unswept(folder, tuple(host.name for host in plan.hosts if not host.local))
         write_status(folder, AttemptStatus(JobState.FAILED, started_at, ended_at=_wall(), error=reason))
         raise
 

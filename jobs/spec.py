@@ -81,6 +81,11 @@ class JobSpec:
     launcher: str = ""
 
     @property
+    def each(self) -> bool:
+        """Tell whether it is a command for each node."""
+        return self.kind is Kind.EACH
+
+    @property
     def is_python(self) -> bool:
         """Tell whether a Python interpreter must run the program."""
         return self.program.endswith(".py")
@@ -129,6 +134,17 @@ def validated(spec: JobSpec, *, total_slots: int | None) -> JobSpec:
     if len(name) > _NAME_LENGTH:
         raise SpecError("name", f"longer than {_NAME_LENGTH} characters. Next: choose a shorter one")
     return replace(spec, program=str(program), name=name, cwd=str(cwd))
+
+
+def with_priority(spec: JobSpec, priority: int) -> JobSpec:
+    """Give a validated spec with another priority.
+
+    Raises:
+        SpecError: It is none.
+    """
+    changed = replace(spec, priority=priority)
+    _check_policy(changed)
+    return changed
 
 
 def _summary(path: Path) -> str:

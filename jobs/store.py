@@ -33,8 +33,28 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE INDEX job_state ON job (state);
     """,
+    """
+    ALTER TABLE job ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
+    ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
+    """,
 )
-_COLUMNS = "id, spec, state, submitted_at, started_at, ended_at, exit_code, reason, attempt, hosts, dir"
+_COLUMNS = (
+    "id",
+    "spec",
+    "state",
+    "submitted_at",
+    "started_at",
+    "ended_at",
+    "exit_code",
+    "reason",
+    "attempt",
+    "hosts",
+    "dir",
+    "held_by",
+    "losses",
+)
+_NAMES = ", ".join(_COLUMNS)
+_SET = ", ".join(f"{column} = ?" for column in _COLUMNS[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,8 @@ class JobRecord:
         attempt: How often it was launched.
         hosts: Where its newest attempt runs or ran.
         dir: The folder of its newest attempt; empty before the first.
+        held_by: Who wants it not to start.
+        losses: How many attempts in a row ended because a node was lost.
     """
 
     id: int
@@ -66,6 +88,8 @@ class JobRecord:
     attempt: int = 0
     hosts: tuple[Host, ...] = ()
     dir: str = ""
+    held_by: str = ""
+    losses: int = 0
 
 
 class JobStore:
@@ -117,8 +141,7 @@ class JobStore:
         """
         with _mapped(self._path):
             cursor = self._connection.execute(
-                "UPDATE job SET spec = ?, state = ?, submitted_at = ?, started_at = ?, ended_at = ?,"
-                " exit_code = ?, reason = ?, attempt = ?, hosts = ?, dir = ? WHERE id = ?",
+                f"UPDATE job SET {_SET} WHERE id = ?",  # noqa: S608 - the names are ours, values are bound
                 (
                     _text(record.spec),
                     record.state,
@@ -130,6 +153,8 @@ class JobStore:
                     record.attempt,
                     _text(record.hosts),
                     record.dir,
+                    record.held_by,
+                    record.losses,
                     record.id,
                 ),
             )
@@ -151,7 +176,8 @@ class JobStore:
 
     def _select(self, which: str, values: tuple[int | str, ...]) -> tuple[JobRecord, ...]:
         with _mapped(self._path):
-            rows = self._connection.execute(f"SELECT {_COLUMNS} FROM job {which}", values).fetchall()  # noqa: S608 - `which` is ours, values are bound
+            query = f"SELECT {_NAMES} FROM job {which}"  # noqa: S608 - both are ours, values are bound
+            rows = self._connection.execute(query, values).fetchall()
             return tuple(_record(row) for row in rows)
 
     def _prepare(self) -> None:
@@ -167,8 +193,7 @@ class JobStore:
 
 
 def _record(row: tuple[object, ...]) -> JobRecord:
-    names = _COLUMNS.split(", ")
-    values = dict(zip(names, row, strict=True))
+    values = dict(zip(_COLUMNS, row, strict=True))
     values["spec"] = msgspec.json.decode(str(values["spec"]))
     values["hosts"] = msgspec.json.decode(str(values["hosts"]))
     return msgspec.convert(values, JobRecord)

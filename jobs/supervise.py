@@ -1,172 +1,130 @@
-"""Own one launcher: start it, write down what it prints, end it when told to, and say how it ended."""
+"""Run one attempt from its order to its final status: launch, attend, clean the nodes, say how it ended."""
 
-import contextlib
 import errno
 import os
-import selectors
+import select
 import signal
 import subprocess
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Self
 
 from jobs import procs
-from jobs.attempt import AttemptFiles, AttemptPlan, AttemptStatus, write_status
+from jobs.attempt import (
+    AttemptFiles,
+    AttemptPlan,
+    AttemptStatus,
+    Order,
+    read_order,
+    write_ended,
+    write_status,
+    write_unswept,
+)
+from jobs.attendance import Attendance
+from jobs.errors import StoreError
 from jobs.launchers import INSTALL
-from jobs.logstore import Stream
 from jobs.logwriter import LogWriter
-from jobs.outcome import Ending, judge
+from jobs.outcome import judge
 from jobs.states import JobState
-from jobs.tags import Piece, Splitter
+from jobs.sweep import WITHIN, sweep
 
-_CHUNK = 64 * 1024
-# How long the launcher's output is read on after its end, should a process that can't be killed hold it open.
-_DRAIN_SECONDS = 1.0
-_TAIL_LINES = 200
-_TAIL_BYTES = 500
+_CANCELLED = Order(JobState.CANCELLED)
+# From the order to the final status of an attempt that lost a node, in seconds; the last is for writing.
+_LOST_NODE_SECONDS = 3.0
+_WRITING_SECONDS = 0.25
+_LEAST_SECONDS = 1.0  # for an ssh to a healthy node, however late it has become
 
 
 def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[], float]) -> AttemptStatus:
-    """Run an attempt to its end.
+    """Run an attempt to its end, and leave nothing of it behind on any node that can be reached.
 
     Args:
         folder: The attempt's folder.
         plan: What to run.
-        cancel: A descriptor that becomes readable when the attempt is to be cancelled.
+        cancel: A descriptor that becomes readable when the attempt is to be ended; its order says why.
         wall: Says what time it is, in seconds since 1970.
 
     Returns:
         The final status; it stands on disk by then.
     """
-    started_at = wall()
+    begun = AttemptStatus(JobState.RUNNING, wall())
     # written before anything is launched: no status means that nothing of the job ever ran
-    write_status(folder, AttemptStatus(JobState.RUNNING, started_at))
-    with LogWriter(AttemptFiles(folder).log, wall) as log:
-        try:
-            process = _started(plan)
-        except OSError as error:
-            status = AttemptStatus(JobState.FAILED, started_at, error=_no_start(plan, error))
-        else:
-            running = AttemptStatus(JobState.RUNNING, started_at, launcher_pid=process.pid)
-            with Attendance(process, plan, log) as attendance:
-                write_status(folder, running)
-                attendance.until_the_end(cancel)
-                status = _judged(running, attendance.ending())
-    problems = "; ".join(filter(None, (status.error, log.problem)))
-    status = replace(status, ended_at=wall(), error=problems)
+    write_status(folder, begun)
+    with LogWriter(AttemptFiles(folder).log, wall, limit=plan.log_limit) as log:
+        end = _run(folder, plan, log, begun, cancel)
+    problems = "; ".join(filter(None, (end.status.error, log.problem)))
+    status = replace(end.status, ended_at=wall(), error=problems)
+    if not all(host.local for host in plan.hosts):
+        write_ended(folder, status)
+        left = sweep(plan, AttemptFiles(folder).ssh_config, within=end.seconds_to_clean())
+        write_unswept(folder, left)
+        status = replace(explained(folder, status), ended_at=wall())
     write_status(folder, status)
     return status
 
 
-class Attendance:
-    """Attend to a running launcher: its output, its end, a wish to cancel, and the deadlines between them."""
+def explained(folder: Path, status: AttemptStatus) -> AttemptStatus:
+    """Say why an attempt failed, if the head knows by now: it may see a lost node later than the launcher."""
+    order = order_of(folder)
+    if status.state is JobState.FAILED and order is not None and order.state is JobState.NODE_FAIL:
+        return obeyed(status, order)
+    return status
 
-    def __init__(self, process: subprocess.Popen[bytes], plan: AttemptPlan, log: LogWriter) -> None:
-        self._process = process
-        self._plan = plan
-        self._log = log
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._selector = selectors.DefaultSelector()
-        self._splitters: dict[int, Splitter] = {}
-        self._pidfd = os.pidfd_open(process.pid)
-        self._cancelled = False
-        self._kill_at: float | None = None
-        self._leave_at: float | None = None
-        for pipe, stream in ((process.stdout, Stream.OUT), (process.stderr, Stream.ERR)):
-            self._listen(pipe, Splitter(plan.launcher, stream))
 
-    def __enter__(self) -> Self:
-        return self
+def obeyed(status: AttemptStatus, order: Order) -> AttemptStatus:
+    """Say how an attempt ended that was ordered to."""
+    return replace(status, state=order.state, error=order.reason or order.state.value)
 
-    def __exit__(self, *_: object) -> None:
-        # After a failure of ours too, nothing of the job stays behind.
-        procs.end_all(self._plan.token, self._process.pid)
-        self._process.wait()
-        self._selector.close()
-        os.close(self._pidfd)
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
 
-    def until_the_end(self, cancel: int) -> None:
-        """Return when the launcher is gone, its words are read, and no process of the job is left here."""
-        self._selector.register(cancel, selectors.EVENT_READ, self._cancel)
-        self._selector.register(self._pidfd, selectors.EVENT_READ, self._exited)
-        while not self._over():
-            for key, _ in self._selector.select(self._patience()):
-                react: Callable[[int], None] = key.data
-                react(key.fd)
-            self._log.flush_if_due()
-            if self._kill_at is not None and time.monotonic() >= self._kill_at:
-                self._kill_at = None
-                procs.end_all(self._plan.token, self._process.pid)
-        for descriptor, splitter in self._splitters.items():
-            if descriptor in self._selector.get_map():  # held open by what can't be killed
-                with contextlib.suppress(BlockingIOError):
-                    self._read(descriptor)
-            self._keep(splitter.close())
+def order_of(folder: Path) -> Order | None:
+    """Read the order to end an attempt; one that is damaged means the end all the same."""
+    try:
+        return read_order(folder)
+    except StoreError:
+        return _CANCELLED
 
-    def ending(self) -> Ending:
-        """Say what is known of the end."""
-        code = self._process.wait()
-        return Ending(
-            job=self._plan.job,
-            exit_code=code if code >= 0 else 128 - code,
-            signal=-code if code < 0 else None,
-            cancelled=self._cancelled,
-            tail=tuple(self._tail),
-        )
 
-    def _listen(self, pipe: IO[bytes] | None, splitter: Splitter) -> None:
-        if pipe is not None:
-            os.set_blocking(pipe.fileno(), False)
-            self._splitters[pipe.fileno()] = splitter
-            self._selector.register(pipe.fileno(), selectors.EVENT_READ, self._read)
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How the launcher's part ended.
 
-    def _over(self) -> bool:
-        if self._leave_at is None:
-            return False
-        silent = not any(descriptor in self._selector.get_map() for descriptor in self._splitters)
-        return silent or time.monotonic() >= self._leave_at
+    Attributes:
+        status: Final, but for the time.
+        ordered_at: When a lost node was told, by the monotonic clock.
+    """
 
-    def _patience(self) -> float | None:
-        now = time.monotonic()
-        waits = [at - now for at in (self._kill_at, self._leave_at) if at is not None]
-        if (due := self._log.due_in()) is not None:
-            waits.append(due)
-        return max(0.0, min(waits)) if waits else None
+    status: AttemptStatus
+    ordered_at: float | None = None
 
-    def _read(self, descriptor: int) -> None:
-        if data := os.read(descriptor, _CHUNK):
-            self._keep(self._splitters[descriptor].feed(data))
-        else:
-            self._selector.unregister(descriptor)
+    def seconds_to_clean(self) -> float:
+        """Say how long the cleaning may take."""
+        if self.ordered_at is None or self.status.state is not JobState.NODE_FAIL:
+            return WITHIN
+        left = self.ordered_at + _LOST_NODE_SECONDS - _WRITING_SECONDS - time.monotonic()
+        return max(_LEAST_SECONDS, left)
 
-    def _keep(self, pieces: Iterable[Piece]) -> None:
-        self._log.add(self._noted(pieces))
 
-    def _noted(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
-        for piece in pieces:
-            if piece.rank is None or piece.stream is Stream.ERR:
-                self._tail.append(piece.text[:_TAIL_BYTES].decode(errors="replace"))
-            yield piece
-
-    def _cancel(self, descriptor: int) -> None:
-        os.read(descriptor, _CHUNK)
-        if not self._cancelled and self._leave_at is None:
-            self._cancelled = True
-            self._kill_at = time.monotonic() + self._plan.grace
-            signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
-
-    def _exited(self, descriptor: int) -> None:
-        self._selector.unregister(descriptor)
-        self._kill_at = None
-        self._leave_at = time.monotonic() + _DRAIN_SECONDS
-        # A rank's child that ignored the launcher's signals would compute on, and hold the output open.
-        procs.end_all(self._plan.token, self._process.pid)
+def _run(folder: Path, plan: AttemptPlan, log: LogWriter, begun: AttemptStatus, cancel: int) -> _End:
+    order = order_of(folder)
+    if order is None and select.select([cancel], [], [], 0.0)[0]:
+        order = order_of(folder) or _CANCELLED
+    if order is not None:
+        return _End(obeyed(begun, order), time.monotonic())
+    try:
+        process = _started(plan)
+    except OSError as error:
+        return _End(replace(begun, state=JobState.FAILED, error=_no_start(plan, error)))
+    running = replace(begun, launcher_pid=process.pid)
+    with Attendance(process, plan, log, why=lambda: order_of(folder) or _CANCELLED) as attendance:
+        write_status(folder, running)
+        attendance.until_the_end(cancel)
+        ending = attendance.ending()
+    status = replace(running, exit_code=ending.exit_code, signal=ending.signal)
+    if attendance.order is not None:
+        return _End(obeyed(status, attendance.order), attendance.ordered_at)
+    verdict = judge(ending)
+    return _End(replace(status, state=verdict.state, error=verdict.reason))
 
 
 def _started(plan: AttemptPlan) -> subprocess.Popen[bytes]:
@@ -178,18 +136,9 @@ def _started(plan: AttemptPlan) -> subprocess.Popen[bytes]:
         cwd=plan.cwd or None,
         env={**os.environ, **plan.env},
         start_new_session=True,
+        # Should the runner be killed, the launcher gets SIGTERM and ends its ranks on all nodes.
+        preexec_fn=procs.dying_with_us(signal.SIGTERM),  # noqa: PLW1509 - the runner has one thread
         bufsize=0,
-    )
-
-
-def _judged(running: AttemptStatus, ending: Ending) -> AttemptStatus:
-    verdict = judge(ending)
-    return replace(
-        running,
-        state=verdict.state,
-        exit_code=ending.exit_code,
-        signal=ending.signal,
-        error=verdict.reason,
     )
 
 

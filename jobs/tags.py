@@ -7,19 +7,26 @@ Open MPI 4.1.4 (``--tag-output``) writes ``[1,3]<stdout>:text``, without the spa
 to read (4 KiB at most), in the middle of a line too: ``[1,1]<stdout>:par[1,0]<stdout>:par[1,1]<stdout>:tial``
 is the begin of two lines. So words are gathered for each rank and stream until their newline comes.
 
+MPICH (hydra 4.0.2 and 5.0.2, ``-prepend-pattern``) does the same with our own tag, ``[1,3]<std>:text``. It
+keeps the ranks' standard output and error apart, as its own: the tag says nothing of the stream.
+
 A program that prints such a tag itself is believed.
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, assert_never
 
-from jobs.launchers import Launcher
-from jobs.logstore import PIECE_BYTES, Stream
+from jobs.launchers import Flavour, Launcher
+from jobs.logbulk import Tagged, TagPattern
+from jobs.logstore import PIECE_BYTES, Speaker, Stream
 
 _TAG_LENGTH = 48
 _OLD = re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>:")
 _NEW = re.compile(_OLD.pattern + b" ")
+_MPICH = re.compile(rb"\[1,(\d{1,9})\]<std()>:")
+_MARK = b"]<std"
+_SMALL = 512  # bytes that are looked at line by line when not all of them are plain
 _BEGUN = re.compile(rb"\[[\d,\]<>a-z:]*\Z")
 
 
@@ -36,22 +43,28 @@ class Splitter:
     """Take one output stream of the launcher in chunks of any size; give lines with their rank and stream."""
 
     def __init__(self, launcher: Launcher, stream: Stream) -> None:
-        self._tag = _NEW if launcher.version >= (5,) else _OLD
+        self._tag = _tag(launcher)
+        self._plain_tags = TagPattern(self._tag, _MARK, stream)
         self._own: tuple[int | None, Stream] = (None, stream)
         self._speaker = self._own
         self._unread = b""
         self._begun: dict[tuple[int | None, Stream], bytearray] = {}
         self._continued: set[tuple[int | None, Stream]] = set()
 
-    def feed(self, data: bytes) -> Iterator[Piece]:
+    def feed(self, data: bytes) -> Iterator[Piece | Tagged]:
         """Take the next chunk and give the lines that it completes."""
-        *lines, self._unread = (self._unread + data).split(b"\n")
-        for line in lines:
-            if plain := self._plain(line):
-                yield plain
+        data = self._unread + data
+        end = data.rfind(b"\n") + 1
+        self._unread = data[end:]
+        waiting = [data[:end]] if end else []
+        while waiting:
+            lines = waiting.pop()
+            if (tagged := self._plain_tags.whole(lines)) and self._begin_lines(tagged.speakers.values()):
+                yield tagged
+            elif 0 < (middle := lines.find(b"\n", len(lines) // 2) + 1) < len(lines) and len(lines) > _SMALL:
+                waiting += lines[middle:], lines[:middle]
             else:
-                yield from self._words(line)
-                yield self._ended()
+                yield from self._sorted_out(lines)
         if len(self._unread) > PIECE_BYTES:
             end = self._decided(self._unread)
             words, self._unread = self._unread[:end], self._unread[end:]
@@ -67,15 +80,31 @@ class Splitter:
                 yield Piece(*speaker, bytes(text), joined=speaker in self._continued)
         self._begun.clear()
 
+    def _begin_lines(self, speakers: Iterable[Speaker]) -> bool:
+        """Tell whether none of these has begun a line that goes on."""
+        return self._speaker is self._own and self._begun.keys().isdisjoint(speakers)
+
+    def _sorted_out(self, lines: bytes) -> Iterator[Piece]:
+        for line in lines.split(b"\n")[:-1]:
+            if plain := self._plain(line):
+                yield plain
+                continue
+            yield from self._words(line)
+            yield self._ended()
+
     def _plain(self, line: bytes) -> Piece | None:
         """Return the line if it is a rank's whole one, as nearly all are: this is the faster way."""
         tag = self._tag.match(line)
         if tag is None or self._speaker is not self._own or len(line) > PIECE_BYTES:
             return None
-        speaker = (int(tag[1]), Stream.OUT if tag[2] == b"out" else Stream.ERR)
+        speaker = self._who(tag)
         if speaker in self._begun or line.find(b"]<std", tag.end()) >= 0:
             return None
         return Piece(*speaker, line[tag.end() :], joined=False)
+
+    def _who(self, tag: re.Match[bytes]) -> tuple[int, Stream]:
+        stream = tag[2]
+        return int(tag[1]), self._own[1] if not stream else Stream.OUT if stream == b"out" else Stream.ERR
 
     def _words(self, data: bytes) -> Iterator[Piece]:
         """Give each speaker in the data his words; what is too long to wait for its newline comes out."""
@@ -83,7 +112,7 @@ class Splitter:
         for tag in self._tag.finditer(data):
             if tag.start() > start:
                 yield from self._add(data[start : tag.start()])
-            self._speaker = (int(tag[1]), Stream.OUT if tag[2] == b"out" else Stream.ERR)
+            self._speaker = self._who(tag)
             start = tag.end()
         yield from self._add(data[start:])
 
@@ -105,3 +134,13 @@ class Splitter:
         """Say up to where no tag can have begun that the next chunk completes."""
         begun = _BEGUN.search(data, max(0, len(data) - _TAG_LENGTH))
         return begun.start() if begun else len(data)
+
+
+def _tag(launcher: Launcher) -> re.Pattern[bytes]:
+    match launcher.flavour:
+        case Flavour.OPENMPI:
+            return _NEW if launcher.version >= (5,) else _OLD
+        case Flavour.MPICH:
+            return _MPICH
+        case _:
+            assert_never(launcher.flavour)

@@ -65,6 +65,21 @@ class JobsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(description="Python on the nodes, for Python programs. Empty: as the head's own, same path."),
     ] = ""
+    log_limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="MiB that one attempt's log may take: its first half is kept, then the newest.",
+        ),
+    ] = 1024
+    keep: Annotated[
+        str,
+        Meta(
+            pattern=r"^[1-9][0-9]{0,6} (jobs?|days?)$",
+            description="Whose logs and files are kept: `500 jobs` (that ended last), or `30 days`.",
+        ),
+    ] = "1000 jobs"
     allow_root: Annotated[
         bool, Meta(description="Let root run jobs on other nodes. Open MPI warns against it, and so do we.")
     ] = False

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from sciabc_tui.api.messages import (
+    EVERY_LINE,
     VERSION,
     AddNode,
     ApproveKey,
@@ -25,6 +26,8 @@ from sciabc_tui.api.messages import (
     Events,
     Jobs,
     LogChunk,
+    LogFilter,
+    Priority,
     Refusal,
     SubmitJob,
     Submitted,
@@ -132,9 +135,25 @@ class Client:
         """Cancel a job."""
         self._post(job_path(job, "/cancel"))
 
-    def log(self, job: JobId, /, *, offset: int, limit: int) -> LogChunk:
+    def hold(self, job: JobId, /) -> None:
+        """Keep a waiting job from starting."""
+        self._post(job_path(job, "/hold"))
+
+    def release(self, job: JobId, /) -> None:
+        """Let a held job start."""
+        self._post(job_path(job, "/release"))
+
+    def requeue(self, job: JobId, /) -> None:
+        """Run a job that ended once more."""
+        self._post(job_path(job, "/requeue"))
+
+    def prioritise(self, job: JobId, priority: int, /) -> None:
+        """Give a waiting job another place in the queue."""
+        self._post(job_path(job, "/priority"), Priority(priority))
+
+    def log(self, job: JobId, /, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE) -> LogChunk:
         """Read whole lines of a job's log from a byte offset; a negative one counts from the end."""
-        path = job_path(job, f"/log?offset={offset}&limit={limit}")
+        path = job_path(job, f"/log?offset={offset}&limit={limit}{wanted.parameters()}")
         with _mapped(), closing(self._connect(ANSWER_WITHIN)) as connection:
             response = _ask(connection, "GET", path)
             data = response.read()
@@ -144,14 +163,16 @@ class Client:
             raise _other_version() from error
         return LogChunk(data, next_offset, response.headers["X-Ended"] == "true")
 
-    def follow(self, job: JobId, *, offset: int = 0) -> Generator[bytes, None, None]:
+    def follow(
+        self, job: JobId, *, offset: int = 0, wanted: LogFilter = EVERY_LINE
+    ) -> Generator[bytes, None, None]:
         """Read a job's log until the job has ended; each piece is made of whole lines.
 
         Raises:
             NotFound: There is no such job.
             ServiceUnavailable: The service went away before the job ended.
         """
-        path = job_path(job, f"/log?follow=1&offset={offset}")
+        path = job_path(job, f"/log?follow=1&offset={offset}{wanted.parameters()}")
         with closing(self._connect(None)) as connection:
             with _mapped():
                 response = _ask(connection, "GET", path)

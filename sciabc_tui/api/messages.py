@@ -4,12 +4,12 @@ The state goes as the domain has it (`sciabc_tui.cluster.state.State`); here are
 small answers. A field that is not known is refused, so that a misspelt one is not silently ignored.
 """
 
-from typing import Annotated, NewType
+from typing import Annotated, Literal, NewType
 
 import msgspec
 from msgspec import Meta, Struct
 
-from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.job import Job, JobId, OnNodeLoss
 from sciabc_tui.cluster.state import LogEntry, State
 
 VERSION = "v1"
@@ -21,7 +21,25 @@ Text = Annotated[str, Meta(max_length=4096)]
 
 
 class SubmitJob(Struct, frozen=True, forbid_unknown_fields=True):
-    """Run a program. `ranks` None takes every schedulable slot; `cwd` empty is the program's folder."""
+    """Run a program.
+
+    Attributes:
+        program: A path, a bundled program, or an executable on PATH.
+        args: Its arguments.
+        ranks: How many ranks; None takes every schedulable slot.
+        name: What to call the job; empty: as the program.
+        cwd: Where it runs; empty: the home directory.
+        env: Variables for every rank.
+        each: Run the command once on every node, with no MPI in it.
+        per_node: How many ranks on each node.
+        nodes: The nodes that it may use, by name; none: any.
+        exclude: The nodes that it must not use.
+        time_limit: Seconds after which it is ended.
+        priority: Of two waiting jobs the one with more goes first.
+        on_node_loss: What happens when a node of it is lost.
+        max_attempts: How often it may be launched, with `requeue`.
+        launcher: `openmpi` or `mpich`; empty: what the nodes have.
+    """
 
     program: Text
     args: tuple[Text, ...] = ()
@@ -29,6 +47,21 @@ class SubmitJob(Struct, frozen=True, forbid_unknown_fields=True):
     name: Text = ""
     cwd: Text = ""
     env: dict[str, str] = {}
+    each: bool = False
+    per_node: int | None = None
+    nodes: tuple[Text, ...] = ()
+    exclude: tuple[Text, ...] = ()
+    time_limit: float | None = None
+    priority: int = 0
+    on_node_loss: OnNodeLoss = OnNodeLoss.FAIL
+    max_attempts: int = 3
+    launcher: Text = ""
+
+
+class Priority(Struct, frozen=True, forbid_unknown_fields=True):
+    """A job's place in the queue."""
+
+    priority: int
 
 
 class Submitted(Struct, frozen=True):
@@ -75,10 +108,34 @@ class Refusal(Struct, frozen=True):
     """Which error of `sciabc_tui.errors` it is."""
 
 
+class LogFilter(Struct, frozen=True):
+    """Which lines of which attempt of a job are wanted; all of the newest, unless it says otherwise."""
+
+    ranks: tuple[Annotated[int, Meta(ge=0, lt=10**9)], ...] = ()
+    streams: tuple[Literal["out", "err"], ...] = ()
+    since: Annotated[float, Meta(ge=0, lt=2**37)] | None = None
+    """In seconds since 1970, as everywhere."""
+    attempt: Annotated[int, Meta(ge=1, lt=10**6)] | None = None
+
+    def parameters(self) -> str:
+        """Write it as it stands in a path, behind other parameters."""
+        fields = {
+            "ranks": ",".join(map(str, self.ranks)),
+            "streams": ",".join(self.streams),
+            "since": "" if self.since is None else f"{self.since:.3f}",
+            "attempt": "" if self.attempt is None else f"{self.attempt}",
+        }
+        return "".join(f"&{name}={value}" for name, value in fields.items() if value)
+
+
+EVERY_LINE = LogFilter()
+
+
 class LogChunk(Struct, frozen=True):
     """A piece of a job's log: whole lines, and where to read on."""
 
     data: bytes
+    """There may be none although `next_offset` moved: then nothing up to there was wanted."""
     next_offset: int
     ended: bool
     """Has the job ended, so that nothing will come behind `next_offset`?"""

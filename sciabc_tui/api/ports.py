@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from sciabc_tui.api.messages import LogChunk, SubmitJob
-from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.cluster.job import Job, JobCommand, JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import NodeCommand
 from sciabc_tui.cluster.series import Series
@@ -42,15 +42,17 @@ class Backend(Protocol):
         """Check a job and put it into the queue, or raise `CommandRefused`."""
         ...
 
-    async def cancel(self, job: JobId, *, by: str) -> None:
-        """Cancel a job, or raise `NotFound` or `CommandRefused`."""
+    async def direct(self, command: JobCommand) -> None:
+        """Do with a job what an operator asked, or raise `NotFound` or `CommandRefused`."""
         ...
 
     async def jobs(self, limit: int) -> tuple[Job, ...]:
         """Give the newest jobs, also those that the state no longer carries."""
         ...
 
-    async def read_log(self, job: JobId, *, offset: int, limit: int) -> LogChunk:
+    async def read_log(
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> LogChunk:
         """Read whole lines of a job's log; a negative offset counts from the end. Raises `NotFound`."""
         ...
 

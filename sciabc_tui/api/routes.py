@@ -18,13 +18,24 @@ from sciabc_tui.api.messages import (
     Events,
     Jobs,
     LogChunk,
+    LogFilter,
+    Priority,
     SubmitJob,
     Submitted,
     encode_state,
 )
 from sciabc_tui.api.peers import peer_uid, user_name
 from sciabc_tui.api.ports import Backend
-from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.job import (
+    CancelJob,
+    HoldJob,
+    Job,
+    JobCommand,
+    JobId,
+    PrioritiseJob,
+    ReleaseJob,
+    RequeueJob,
+)
 from sciabc_tui.cluster.node import Node, NodeId
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, NodeCommand, ResumeNode
 from sciabc_tui.cluster.series import SPANS
@@ -84,6 +95,10 @@ class Routes:
             web.post(f"{root}/jobs", self._submit),
             web.get(job, self._job),
             web.post(f"{job}/cancel", self._cancel),
+            web.post(f"{job}/hold", self._hold),
+            web.post(f"{job}/release", self._release),
+            web.post(f"{job}/requeue", self._requeue),
+            web.post(f"{job}/priority", self._prioritise),
             web.get(f"{job}/log", self._log),
             web.get(f"{root}/hostfile", self._hostfile),
         ]
@@ -217,34 +232,53 @@ class Routes:
         return found
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        await self._backend.cancel(_job_id(request), by=_caller(request))
+        return await self._direct(CancelJob(_job_id(request), _caller(request)))
+
+    async def _hold(self, request: web.Request) -> web.Response:
+        return await self._direct(HoldJob(_job_id(request), _caller(request)))
+
+    async def _release(self, request: web.Request) -> web.Response:
+        return await self._direct(ReleaseJob(_job_id(request), _caller(request)))
+
+    async def _requeue(self, request: web.Request) -> web.Response:
+        return await self._direct(RequeueJob(_job_id(request), _caller(request)))
+
+    async def _prioritise(self, request: web.Request) -> web.Response:
+        asked = await _body(request, Priority)
+        return await self._direct(PrioritiseJob(_job_id(request), asked.priority, _caller(request)))
+
+    async def _direct(self, command: JobCommand) -> web.Response:
+        await self._backend.direct(command)
         return web.Response(status=204)
 
     async def _log(self, request: web.Request) -> web.StreamResponse:
         job = _job_id(request)
         offset = _number(request, "offset", 0, least=-(2**53), most=2**53)
         limit = _number(request, "limit", PIECE, least=1, most=LARGEST_PIECE)
-        chunk = await self._backend.read_log(job, offset=offset, limit=limit)
+        wanted = _log_filter(request)
+        chunk = await self._backend.read_log(job, offset=offset, limit=limit, wanted=wanted)
         if _number(request, "follow", 0, least=0, most=1):
-            return await self._follow(request, job, chunk, limit)
+            return await self._follow(request, job, chunk, limit, wanted)
         headers = {"X-Next-Offset": str(chunk.next_offset), "X-Ended": "true" if chunk.ended else "false"}
         return web.Response(body=chunk.data, content_type="text/plain", headers=headers)
 
     async def _follow(
-        self, request: web.Request, job: JobId, chunk: LogChunk, limit: int
+        self, request: web.Request, job: JobId, chunk: LogChunk, limit: int, wanted: LogFilter
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         async with self._stream(request, response):
+            before = -1
             while True:
                 if chunk.data:
                     await response.write(chunk.data)
                 elif chunk.ended:
                     break
-                else:
+                elif chunk.next_offset == before:
                     await asyncio.sleep(FOLLOW_GAP)
                 if request.transport is None or request.transport.is_closing():
                     break
-                chunk = await self._backend.read_log(job, offset=chunk.next_offset, limit=limit)
+                before = chunk.next_offset
+                chunk = await self._backend.read_log(job, offset=before, limit=limit, wanted=wanted)
         return response
 
     async def _hostfile(self, _: web.Request) -> web.Response:
@@ -293,6 +327,17 @@ def _number(request: web.Request, name: str, default: int, *, least: int, most: 
     if not least <= number <= most:
         raise web.HTTPBadRequest(reason=f"{name} takes a whole number from {least} to {most}")
     return number
+
+
+def _log_filter(request: web.Request) -> LogFilter:
+    """Read which lines are wanted."""
+    fields: dict[str, object] = {
+        name: [part for part in request.query[name].split(",") if part]
+        for name in ("ranks", "streams")
+        if name in request.query
+    }
+    fields |= {name: request.query[name] for name in ("since", "attempt") if name in request.query}
+    return msgspec.convert(fields, LogFilter, strict=False)
 
 
 def _job_id(request: web.Request) -> JobId:

@@ -16,39 +16,57 @@ class LogPrinter:
     What a terminal gets is made harmless; a pipe or a file gets the bytes as the rank wrote them.
     """
 
-    def __init__(self, *, ranks: frozenset[int] = frozenset()) -> None:
-        """Print only these ranks, if any are named; of a single one without its number."""
-        self._ranks = ranks
+    def __init__(self, *, numbered: bool = True) -> None:
+        """Say before each line which rank wrote it, or don't: of a single one everything is its own."""
+        self._numbered = numbered
         self._outputs = {Stream.OUT: _Output(sys.stdout), Stream.ERR: _Output(sys.stderr)}
+        self._last = self._outputs[Stream.OUT]
 
     def show(self, record: bytes) -> None:
-        """Print one record."""
-        line = _parsed(record)
-        if self._ranks and line.rank not in self._ranks:
-            return
-        number = None if len(self._ranks) == 1 else line.rank
-        self._outputs[line.stream].write(b"" if number is None else b"[%d] " % number, line)
+        """Print one record, or several."""
+        for each in records(record):
+            line = _parsed(each)
+            number = line.rank if self._numbered else None
+            output = self._outputs[line.stream]
+            if output is not self._last:
+                self._last.flush()  # on a terminal both are one, in their order
+                self._last = output
+            output.write(b"" if number is None else b"[%d] " % number, line)
+        self._last.flush()
 
 
 class JsonPrinter:
     """Prints each record as one line of JSON: at, rank, stream, text, joined."""
 
-    def __init__(self, *, ranks: frozenset[int] = frozenset()) -> None:
-        self._ranks = ranks
+    def show(self, record: bytes) -> None:
+        """Print one record, or several."""
+        for each in records(record):
+            line = _parsed(each)
+            shape = {
+                "at": line.at,
+                "rank": line.rank,
+                "stream": line.stream,
+                "text": line.text.decode(errors="backslashreplace"),
+                "joined": line.joined,
+            }
+            sys.stdout.buffer.write(msgspec.json.encode(shape) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+class RawPrinter:
+    """Prints records as the log has them: time, rank, stream, text.
+
+    What a terminal gets is made harmless; a pipe or a file gets every byte as it is.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdout.isatty()
 
     def show(self, record: bytes) -> None:
-        """Print one record."""
-        line = _parsed(record)
-        if self._ranks and line.rank not in self._ranks:
-            return
-        shape = {
-            "at": line.at,
-            "rank": line.rank,
-            "stream": line.stream,
-            "text": line.text.decode(errors="backslashreplace"),
-            "joined": line.joined,
-        }
-        sys.stdout.buffer.write(msgspec.json.encode(shape) + b"\n")
+        """Print one record, or several."""
+        if self._terminal:
+            record = b"".join(_harmless(each.removesuffix(b"\n")) + b"\n" for each in records(record))
+        sys.stdout.buffer.write(record)
         sys.stdout.buffer.flush()
 
 
@@ -61,15 +79,15 @@ class _Output:
         self._open: tuple[int | None, bytes] | None = None
 
     def write(self, prefix: bytes, line: LogLine) -> None:
-        text = line.text
-        if self._terminal:
-            text = harmless(text.removesuffix(b"\r").decode(errors="backslashreplace")).encode()
+        text = _harmless(line.text) if self._terminal else line.text
         goes_on = line.joined and self._open == (line.rank, prefix)
         start = b"" if goes_on else (b"\n" if self._open else b"") + prefix
         # Only a piece of the full length has a continuation: all other lines end at once.
         whole = len(line.text) < PIECE_BYTES
         self._open = None if whole else (line.rank, prefix)
         self._to.write(start + text + (b"\n" if whole else b""))
+
+    def flush(self) -> None:
         self._to.flush()
 
 
@@ -77,6 +95,10 @@ def records(piece: bytes) -> list[bytes]:
     """Split a piece of whole lines into records; only a newline ends one."""
     lines = piece.split(b"\n")
     return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _harmless(text: bytes) -> bytes:
+    return harmless(text.removesuffix(b"\r").decode(errors="backslashreplace")).encode()
 
 
 def _parsed(record: bytes) -> LogLine:

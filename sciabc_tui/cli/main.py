@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sciabc_tui.cli import events, jobs, nodes, run, service, settings, status
+from sciabc_tui.cli import events, jobs, nodes, operate, run, service, settings, status
 from sciabc_tui.cli.failures import EXIT_CODES, Commands
 from sciabc_tui.cli.output import examples, say, survive_any_locale
 from sciabc_tui.cli.session import Session
@@ -79,7 +79,11 @@ app.command(epilog=examples("sciabc-tui jobs", "sciabc-tui jobs -n 100 --json"))
 app.command(
     epilog=examples("sciabc-tui logs 7", "sciabc-tui logs 7 -f", "sciabc-tui logs 7 --rank 0 > rank0.txt")
 )(jobs.logs)
-app.command(epilog=examples("sciabc-tui cancel 7"))(jobs.cancel)
+app.command(epilog=examples("sciabc-tui cancel 7"))(operate.cancel)
+app.command(epilog=examples("sciabc-tui hold 7"))(operate.hold)
+app.command(epilog=examples("sciabc-tui release 7"))(operate.release)
+app.command(epilog=examples("sciabc-tui requeue 7"))(operate.requeue)
+app.command(epilog=examples("sciabc-tui priority 7 10", "sciabc-tui priority 7 -- -10"))(operate.priority)
 app.command(
     epilog=examples(
         "sciabc-tui hostfile", "sciabc-tui hostfile > nodes.txt; mpirun --hostfile nodes.txt hostname"

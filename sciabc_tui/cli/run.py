@@ -18,7 +18,8 @@ from sciabc_tui.cli.interrupts import Interrupts
 from sciabc_tui.cli.joblog import LogPrinter, records
 from sciabc_tui.cli.output import ask, emit, hint, say
 from sciabc_tui.cli.session import session
-from sciabc_tui.cluster.job import Job, JobState
+from sciabc_tui.cli.values import duration, node_names
+from sciabc_tui.cluster.job import Job, JobState, OnNodeLoss
 from sciabc_tui.cluster.wording import outcome
 from sciabc_tui.errors import CommandRefused, ServiceUnavailable
 
@@ -34,6 +35,8 @@ Examples:
   sciabc-tui run hello.py
   sciabc-tui run jobs/programs/mergesort.py -n 8
   sciabc-tui run -n 4 -e OMP_NUM_THREADS=2 ./simulate -- -n 1000
+  sciabc-tui run -w node[01-04] --time 10m --on-node-loss requeue ./simulate
+  sciabc-tui run --each uptime
   sciabc-tui run --detach ./simulate"""
 
 
@@ -67,6 +70,27 @@ def run(  # noqa: PLR0913 - each option is a parameter
     env: Annotated[
         list[str] | None, typer.Option("--env", "-e", metavar="KEY=VALUE", help="Set a variable.")
     ] = None,
+    per_node: Annotated[
+        int | None, typer.Option(help="How many ranks on each node.", show_default=False)
+    ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Run the command once on every node, with no MPI in it.")
+    ] = False,
+    nodes: Annotated[
+        str, typer.Option("--nodes", "-w", metavar="NODES", help="Use only these: node[01-03],head.")
+    ] = "",
+    exclude: Annotated[str, typer.Option("--exclude", "-x", metavar="NODES", help="Use none of these.")] = "",
+    time: Annotated[
+        str, typer.Option("--time", "-t", metavar="DURATION", help="End it after 90s, 10m or 1h30m.")
+    ] = "",
+    priority: Annotated[int, typer.Option(help="More goes first; -1000 to 1000.")] = 0,
+    on_node_loss: Annotated[
+        OnNodeLoss, typer.Option(help="When a node is lost: end, run again on the others, or go on.")
+    ] = OnNodeLoss.FAIL,
+    max_attempts: Annotated[int, typer.Option(help="How often it may be launched, with requeue.")] = 3,
+    launcher: Annotated[
+        str, typer.Option("--mpi", metavar="FLAVOUR", help="openmpi or mpich. Without: what the nodes have.")
+    ] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Submit it, and do not follow it.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the job as JSON, in place of what it prints.")
@@ -80,6 +104,15 @@ def run(  # noqa: PLR0913 - each option is a parameter
         name=name,
         cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - does not follow links, as a shell would not
         env=_variables(env or ()),
+        each=each,
+        per_node=per_node,
+        nodes=node_names(nodes),
+        exclude=node_names(exclude),
+        time_limit=duration(time) if time else None,
+        priority=priority,
+        on_node_loss=on_node_loss,
+        max_attempts=max_attempts,
+        launcher=launcher,
     )
     with connected(session(context), start=True) as client:
         job = client.submit(request)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sdnotify  # pyright: ignore[reportMissingTypeStubs]
 
+from jobs.retention import parse_keep
 from jobs.store import JobStore
 from sciabc_tui.api.server import ApiServer
 from sciabc_tui.cli.worlds import Reality, Simulation, World, known_users, panel
@@ -26,12 +27,15 @@ from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.eventlog import EventLog
 from sciabc_tui.head.history import Historian
+from sciabc_tui.head.housekeeper import Housekeeper
 from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.ledger import Ledger
 from sciabc_tui.head.lock import single_instance
 from sciabc_tui.head.nodes_txt import NodesTxt
 from sciabc_tui.head.ports import Clock, Runs
 from sciabc_tui.head.service import HeadService, Part, Ticker, run_parts, until_nobody_needs_it
 from sciabc_tui.head.statics import parse_nodes
+from sciabc_tui.head.sweeper import Sweeper
 from sciabc_tui.head.trust import TrustStore
 
 log = logging.getLogger(__name__)
@@ -105,12 +109,14 @@ class Herald:
 
 async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger: bool, demo: bool) -> None:
     clock = SystemClock()
+    keep = parse_keep(settings.jobs.keep)
     nodes_txt = state_dir / "nodes.txt" if demo else settings.paths.hostfile
     with (
         # first in, last out: the disk's thread may still be reading it when the service stops
         JobStore(state_dir / "jobs.sqlite") as store,
         ThreadPoolExecutor(1, thread_name_prefix="disk") as disk,
         ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
+        ThreadPoolExecutor(3, thread_name_prefix="sweep") as sweeper,
     ):
         events = EventLog(state_dir, disk)
         hub = StateHub(clock, State(log=events.load()))
@@ -121,18 +127,19 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
         world: World = (
-            Simulation(hub, clock, disk)
+            Simulation(clock, disk)
             if demo
-            else Reality(settings, hub, clock, users, trust.known_hosts, worker)
+            else Reality(settings, hub, clock, users, trust.known_hosts, worker, sweeper)
         )
+        folder = state_dir / "jobs"
+        ledger = Ledger(hub, store, disk)
         dispatcher = Dispatcher(
             hub,
             world.runs,
-            store,
-            folder=state_dir / "jobs",
+            ledger,
+            folder=folder,
             users=users,
             clock=clock,
-            disk=disk,
         )
         hub.publish([HeadDescribed(_describe(world.runs, clock, simulated=demo))])
         parts = (
@@ -143,6 +150,8 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
             Part("the added nodes", added),
             Part("the history", historian),
             Part("nodes.txt", NodesTxt(nodes_txt, disk)),
+            Part("the sweeping", Sweeper(folder, clock, sweeper)),
+            Part("the old logs", Housekeeper(ledger, folder, keep, clock=clock, worker=sweeper)),
             *world.parts(dispatcher),
             Part("the front panel", panel(settings.panel, clock, simulated=demo)),
         )

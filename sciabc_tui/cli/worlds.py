@@ -8,8 +8,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Protocol
 
+from jobs.hostfile import Host
 from jobs.prepare import Site
 from sciabc_tui.cli.devices import glass_size, panel_devices
+from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.config import ClusterSettings, PanelSettings, Settings
 from sciabc_tui.head.contacts import Contacts
 from sciabc_tui.head.demo import DemoAdapter
@@ -21,7 +23,7 @@ from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.local import LocalNode
 from sciabc_tui.head.netlink import NetlinkWatch
 from sciabc_tui.head.ports import Clock, Runs
-from sciabc_tui.head.runs import MpiRuns, find_launcher
+from sciabc_tui.head.runs import MpiRuns, find_launchers
 from sciabc_tui.head.service import Part
 from sciabc_tui.head.ssh import Credentials
 from sciabc_tui.head.ssh_config import SshConfigFile
@@ -55,6 +57,7 @@ class Reality:
         users: Users,
         known_hosts: Path,
         worker: Executor,
+        sweeper: Executor,
     ) -> None:
         """Touch nothing yet.
 
@@ -75,13 +78,15 @@ class Reality:
             identity=identity,
             python=settings.jobs.python or sys.executable,
             allow_root=settings.jobs.allow_root,
+            log_limit=settings.jobs.log_limit * 2**20,
         )
         self.runs = MpiRuns(
-            find_launcher(settings.jobs.launcher),
+            find_launchers(settings.jobs.launcher),
             site,
-            networks=self._networks,
+            surroundings=self,
             clock=clock,
             worker=worker,
+            sweeper=sweeper,
         )
 
     def parts(self, _dispatcher: Dispatcher, /) -> Sequence[Part]:
@@ -106,7 +111,13 @@ class Reality:
     def _first_use_on(self) -> tuple[str, ...]:
         return self._cluster.trust_interfaces if self._cluster.trust == "first-use" else ()
 
-    def _networks(self) -> tuple[str, ...]:
+    def flavours(self, hosts: Sequence[Host]) -> tuple[str, ...]:
+        """Give what MPI each host has, as it said itself; empty where that is not known."""
+        nodes = (self._hub.state.nodes.get(NodeId(host.host_key_alias)) for host in hosts)
+        return tuple(node.facts.mpi if node and node.facts else "" for node in nodes)
+
+    def networks(self) -> tuple[str, ...]:
+        """Give the cluster's networks as they are now."""
         snapshot = self._network.snapshot
         return () if snapshot is None else cluster_networks(snapshot, self._cluster.interfaces)
 
@@ -128,9 +139,9 @@ def known_users(cluster: ClusterSettings) -> Users:
 class Simulation:
     """Eight scripted nodes, and jobs that only pretend."""
 
-    def __init__(self, hub: StateHub, clock: Clock, disk: Executor) -> None:
+    def __init__(self, clock: Clock, disk: Executor) -> None:
         self._clock = clock
-        self.runs = DemoRuns(hub, clock, disk)
+        self.runs = DemoRuns(clock, disk)
 
     def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
         """Give the script."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypeAlias
 
 from sciabc_tui.cluster.node import NodeId
 
@@ -26,6 +26,15 @@ class JobState(StrEnum):
         return self not in {JobState.PENDING, JobState.RUNNING}
 
 
+class OnNodeLoss(StrEnum):
+    """What becomes of a job that loses a node."""
+
+    FAIL = "fail"
+    REQUEUE = "requeue"
+    SURVIVE = "survive"
+    """The program goes on by itself, with fewer ranks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """The slots of one node that a job holds."""
@@ -33,6 +42,29 @@ class Allocation:
     node: NodeId
     name: str
     slots: int
+    boot_id: str = ""
+    """Which run of the node's kernel it was given by; after a reboot nothing of the job is left there."""
+    ranks: tuple[int, ...] = ()
+    """The ranks that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Where a job wants its ranks.
+
+    Attributes:
+        ranks: How many; None asks for every slot.
+        per_node: How many on each node; with it `ranks` None asks for every node.
+        each: One on each node, whatever its slots.
+        nodes: Names of the nodes that it may use; none means any.
+        exclude: Names of the nodes that it must not use.
+    """
+
+    ranks: int | None = None
+    per_node: int | None = None
+    each: bool = False
+    nodes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +86,70 @@ class Job:
     allocation: tuple[Allocation, ...] = ()
     reason: str = ""
     """What a pending job waits for, or why it ended as it did; one line with the next step."""
+    per_node: int | None = None
+    each: bool = False
+    nodes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    priority: int = 0
+    held_by: str = ""
+    """Who wants it not to start; empty when nobody does."""
+    time_limit: float | None = None
+    """Seconds for one attempt."""
+    on_node_loss: OnNodeLoss = OnNodeLoss.FAIL
+    max_attempts: int = 1
+    lost: tuple[str, ...] = ()
+    """Names of the nodes that its running attempt lost and survived."""
+
+    @property
+    def wish(self) -> Wish:
+        """Where it wants its ranks."""
+        return Wish(self.ranks, self.per_node, self.each, self.nodes, self.exclude)
 
     @property
     def slots(self) -> int:
         """How many slots it holds now."""
         return sum(part.slots for part in self.allocation) if self.state is JobState.RUNNING else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob:
+    """End a job, whether it waits or runs."""
+
+    job: JobId
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldJob:
+    """Do not start a job that waits."""
+
+    job: JobId
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseJob:
+    """Let a held job start again."""
+
+    job: JobId
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequeueJob:
+    """Run a job that ended once more, as its next attempt."""
+
+    job: JobId
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrioritiseJob:
+    """Give a job that waits another place in the queue."""
+
+    job: JobId
+    priority: int
+    by: str
+
+
+JobCommand: TypeAlias = CancelJob | HoldJob | ReleaseJob | RequeueJob | PrioritiseJob

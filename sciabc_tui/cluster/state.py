@@ -10,6 +10,16 @@ from typing import TypeAlias
 
 from sciabc_tui.cluster.events import NodeEvent
 from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.job_events import (
+    JobDirected,
+    JobEnded,
+    JobEvent,
+    JobRequeued,
+    JobShrunk,
+    JobStarted,
+    JobSubmitted,
+    JobWaited,
+)
 from sciabc_tui.cluster.node import Instant, Node, NodeId
 
 LOG_LENGTH = 200
@@ -189,35 +199,6 @@ class SightingRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSubmitted:
-    """A job is in the queue."""
-
-    job: Job
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobWaited:
-    """A pending job waits for something else than before."""
-
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class JobStarted:
-    """A job runs."""
-
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class JobEnded:
-    """A job is over."""
-
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
 class JobsLoaded:
     """The jobs of earlier runs of the service."""
 
@@ -239,7 +220,6 @@ class PartFailed:
 
 
 RosterEvent: TypeAlias = NodeAppeared | HandleBound | NodeMerged | NodeRemoved | HeadDelayed
-JobEvent: TypeAlias = JobSubmitted | JobWaited | JobStarted | JobEnded
 ServiceEvent: TypeAlias = (
     HeadDescribed | UplinkChanged | ListeningChanged | PanelShown | JobsLoaded | SightingRefused | PartFailed
 )
@@ -259,7 +239,15 @@ class Draft:
         match event:
             case NodeAppeared() | HandleBound() | NodeMerged() | NodeRemoved() | HeadDelayed():
                 self._apply_roster(event)
-            case JobSubmitted() | JobWaited() | JobStarted() | JobEnded():
+            case (
+                JobSubmitted()
+                | JobWaited()
+                | JobStarted()
+                | JobShrunk()
+                | JobRequeued()
+                | JobDirected()
+                | JobEnded()
+            ):
                 self._state = replace(
                     self._state, jobs=_newest({**self._state.jobs, event.job.id: event.job})
                 )

@@ -3,20 +3,36 @@
 Plain text for every front end; none of it is markup, and names in it were validated at the edge.
 """
 
+from collections.abc import Mapping
+
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster import trust_events as tr
-from sciabc_tui.cluster.job import Job, JobState
+from sciabc_tui.cluster.job import (
+    CancelJob,
+    HoldJob,
+    Job,
+    JobCommand,
+    JobState,
+    PrioritiseJob,
+    ReleaseJob,
+    RequeueJob,
+)
+from sciabc_tui.cluster.job_events import (
+    JobDirected,
+    JobEnded,
+    JobEvent,
+    JobRequeued,
+    JobShrunk,
+    JobStarted,
+    JobSubmitted,
+    JobWaited,
+)
 from sciabc_tui.cluster.node import Instant, Liveness, Node, NodeId, Origin, Readiness, Trust
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.state import (
     Event,
     HeadDelayed,
     HeadDescribed,
-    JobEnded,
-    JobEvent,
-    JobStarted,
-    JobSubmitted,
-    JobWaited,
     ListeningChanged,
     NodeAppeared,
     NodeMerged,
@@ -100,7 +116,15 @@ def _evidence_of_absence(node: Node, now: Instant) -> str:
 def describe(event: Event, names: "Names") -> Line | None:
     """Give the log line of an event; None for what happens all the time."""
     match event:
-        case JobSubmitted() | JobWaited() | JobStarted() | JobEnded():
+        case (
+            JobSubmitted()
+            | JobWaited()
+            | JobStarted()
+            | JobShrunk()
+            | JobRequeued()
+            | JobDirected()
+            | JobEnded()
+        ):
             return _describe_job(event)
         case _:
             return _describe_head(event) or _describe_roster(event, names)
@@ -134,14 +158,11 @@ def _describe_head(event: Event) -> Line | None:
 class Names:
     """Node names by id, as they were before the event and, for new nodes, after it."""
 
-    def __init__(self, *tables: "dict[NodeId, str]") -> None:
+    def __init__(self, *tables: Mapping[NodeId, Node]) -> None:
         self._tables = tables
 
     def __getitem__(self, node: NodeId) -> str:
-        for table in self._tables:
-            if node in table:
-                return table[node]
-        return str(node)
+        return next((table[node].name for table in self._tables if node in table), str(node))
 
 
 def _describe_roster(event: Event, names: Names) -> Line | None:
@@ -239,8 +260,28 @@ def _describe_job(event: JobEvent) -> Line | None:
         case JobEnded():
             bad = job.state in {JobState.FAILED, JobState.NODE_FAIL, JobState.TIMEOUT}
             return Severity.ERROR if bad else Severity.INFO, f"job {job.id} {job.name} {outcome(job)}"
+        case JobShrunk(_, text):
+            return Severity.WARN, f"job {job.id} {job.name} goes on: {text}"
+        case JobRequeued(_, text):
+            return Severity.WARN, f"job {job.id} {job.name} requeued: {text}"
+        case JobDirected(_, command):
+            return Severity.INFO, f"job {job.id} {job.name} {_directed(command)}"
         case JobWaited():
             return None
+
+
+def _directed(command: JobCommand) -> str:
+    match command:
+        case CancelJob():
+            return f"cancelled by {command.by}"
+        case HoldJob():
+            return f"held by {command.by}"
+        case ReleaseJob():
+            return f"released by {command.by}"
+        case RequeueJob():
+            return f"requeued by {command.by}"
+        case PrioritiseJob():
+            return f"given priority {command.priority} by {command.by}"
 
 
 def outcome(job: Job) -> str:

@@ -12,10 +12,10 @@ from typing import Protocol
 from jobs.attempt import AttemptFiles
 from jobs.errors import StoreError
 from jobs.logstore import LogLine, Stream, format_line
+from jobs.spec import JobSpec
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import Liveness
-from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub
+from sciabc_tui.head.ports import Attempt, Clock, Ending
 
 OPENING_JOB = SubmitJob(program="powers", ranks=12, name="soak")
 """The job that runs from the start: `powers` over and over, for OPENING_ROUNDS rounds."""
@@ -54,26 +54,27 @@ async def play(attempt: Attempt, clock: Clock, sleep: Sleep = asyncio.sleep) -> 
 class DemoRuns:
     """Plays attempts where `sciabc_tui.head.runs.MpiRuns` launches them."""
 
-    def __init__(self, hub: Hub, clock: Clock, disk: Executor, *, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, clock: Clock, disk: Executor, *, sleep: Sleep = asyncio.sleep) -> None:
         """Play nothing yet.
 
         Args:
-            hub: Tells which nodes are lost.
             clock: For the times in the log.
             disk: Where files are written.
             sleep: Lets time pass.
         """
-        self._hub = hub
         self._clock = clock
         self._disk = disk
         self._sleep = sleep
         self._started: set[JobId] = set()
-        self._cancelled: set[JobId] = set()
-        self._playing: dict[JobId, asyncio.Task[tuple[str, ...]]] = {}
+        self._orders: dict[JobId, Ending] = {}
+        self._playing: dict[JobId, asyncio.Task[None]] = {}
 
     def describe(self) -> tuple[str, str]:
         """Name the launcher."""
         return f"{MARK}, no MPI", ""
+
+    def check(self, spec: JobSpec) -> None:
+        """Refuse nothing."""
 
     async def start(self, attempt: Attempt) -> None:
         """Make the attempt's folder and an empty log."""
@@ -88,38 +89,24 @@ class DemoRuns:
         async with asyncio.TaskGroup() as group:
             playing = group.create_task(self._write(attempt))
             self._playing[attempt.job] = playing
-            if attempt.job in self._cancelled:
+            if attempt.job in self._orders:
                 playing.cancel()
         del self._playing[attempt.job]
         self._started.discard(attempt.job)
-        self._cancelled.discard(attempt.job)
-        at = self._clock.wall()
-        if playing.cancelled():
-            return Ending(JobState.CANCELLED, at)
-        if lost := playing.result():
-            reason = f"{', '.join(lost)} was lost. Next: submit it again"
-            return Ending(JobState.NODE_FAIL, at, reason=reason)
-        return Ending(JobState.COMPLETED, at, exit_code=0)
+        ordered = self._orders.pop(attempt.job, None)
+        return ordered or Ending(JobState.COMPLETED, self._clock.wall(), exit_code=0)
 
-    async def cancel(self, attempt: Attempt) -> None:
+    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
         """End the attempt now."""
-        self._cancelled.add(attempt.job)
+        self._orders[attempt.job] = Ending(state, self._clock.wall(), reason=reason)
         playing = self._playing.get(attempt.job)
         if playing is not None:
             playing.cancel()
 
-    async def _write(self, attempt: Attempt) -> tuple[str, ...]:
-        """Write the log until the end, or until a node of the attempt is lost; give those."""
+    async def _write(self, attempt: Attempt) -> None:
+        """Write the log until the end."""
         async for record in play(attempt, self._clock, self._sleep):
-            lost = self._lost(attempt)
-            if lost:
-                return lost
             await self._on_disk(attempt, record)
-        return ()
-
-    def _lost(self, attempt: Attempt) -> tuple[str, ...]:
-        gone = {node.name for node in self._hub.state.nodes.values() if node.liveness is Liveness.DEAD}
-        return tuple(host.name for host in attempt.hosts if host.name in gone)
 
     async def _on_disk(self, attempt: Attempt, record: bytes) -> None:
         path = AttemptFiles(attempt.folder).log

@@ -8,6 +8,7 @@ from sciabc_tui.head.ear import Ear
 from sciabc_tui.head.gate import Gate
 from sciabc_tui.head.ingress import ground
 from sciabc_tui.head.intake import Intake, gone_nodes, handles_of
+from sciabc_tui.head.keeping import GATHER
 from sciabc_tui.head.network import Network, NetworkWatch
 from sciabc_tui.head.ports import Clock, Hub
 from sciabc_tui.head.sightings import Sightings
@@ -69,7 +70,9 @@ class Discovery:
         before = gone_nodes(hub.state)
         seen = -1
         while True:
-            state = await hub.changed(seen)
+            await hub.changed(seen)
+            await asyncio.sleep(GATHER)
+            state = hub.state
             seen = state.revision
             gone = gone_nodes(state)
             now = self._clock.monotonic()

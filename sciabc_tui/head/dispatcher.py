@@ -1,88 +1,91 @@
-"""The queue: takes jobs in, starts them in order where slots are free, and tells how they ended."""
+"""The queue: takes jobs in, starts them in order where slots are free, and tells how they ended.
+
+What an operator may do with a job is here; `sciabc_tui.head.watchman` follows those that run.
+"""
 
 import asyncio
-import os
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from jobs.attempt import AttemptFiles
 from jobs.errors import JobsError, SpecError
 from jobs.hostfile import Host
-from jobs.logstore import read_from
-from jobs.spec import JobSpec, validated
+from jobs.logparts import log_size
+from jobs.logquery import Query, read_matching
+from jobs.logstore import Stream, line_start
+from jobs.spec import JobSpec, Kind, OnNodeLoss, validated, with_priority
 from jobs.states import JobState as StoredState
-from jobs.store import JobRecord, JobStore
-from sciabc_tui.api.messages import LogChunk, SubmitJob
-from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.node import NodeId, Trust
-from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.schedule import Placed, next_pending, place
-from sciabc_tui.cluster.state import (
-    JOBS_LENGTH,
-    JobEnded,
-    JobsLoaded,
-    JobStarted,
-    JobSubmitted,
-    JobWaited,
-    State,
+from jobs.store import JobRecord
+from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.cluster.job import (
+    Allocation,
+    CancelJob,
+    HoldJob,
+    Job,
+    JobCommand,
+    JobId,
+    JobState,
+    PrioritiseJob,
+    ReleaseJob,
+    RequeueJob,
 )
+from sciabc_tui.cluster.job_events import JobDirected, JobEnded, JobStarted, JobSubmitted, JobWaited
+from sciabc_tui.cluster.node import Trust
+from sciabc_tui.cluster.roster import HEAD
+from sciabc_tui.cluster.schedule import Placed, turns
+from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound
-from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub, Runs
-from sciabc_tui.head.users import Users, login_user
-
-T = TypeVar("T")
+from sciabc_tui.head.ledger import Ledger, attempt_of, job_of
+from sciabc_tui.head.ports import Clock, Hub, Runs
+from sciabc_tui.head.users import Users, login_identity, login_user
+from sciabc_tui.head.watchman import Watchman, pending_again
 
 
 class Dispatcher:
-    """Owns the job store; one worker thread reads and writes it."""
+    """Decides over the jobs."""
 
     def __init__(
         self,
         hub: Hub,
         runs: Runs,
-        store: JobStore,
+        ledger: Ledger,
         *,
         folder: Path,
         users: Users,
         clock: Clock,
-        disk: Executor,
     ) -> None:
         """Load nothing yet.
 
         Args:
             hub: Where the state is.
             runs: Launches attempts.
-            store: Keeps the jobs.
+            ledger: Keeps the jobs.
             folder: For the files of attempts.
             users: Whom to log in as on which node.
             clock: Says when.
-            disk: One worker, for all that reads and writes files.
         """
         self._hub = hub
         self._runs = runs
-        self._store = store
+        self._ledger = ledger
         self._folder = folder
         self._users = users
         self._clock = clock
-        self._disk = disk
-        self._cancelled: set[JobId] = set()
-        # held from reading a record to writing it, so that a start and a cancel can't overtake each other
-        self._deciding = asyncio.Lock()
+        self._watchman = Watchman(hub, runs, ledger, clock)
 
     async def run(self, hub: Hub) -> None:
         """Load the jobs, adopt those that run, then start what fits, for as long as the service lives."""
-        newest = await self._on_disk(lambda: self._store.list(JOBS_LENGTH))
-        unfinished = await self._on_disk(self._store.unfinished)
-        records = {record.id: record for record in (*unfinished, *newest)}
-        hub.publish([JobsLoaded(tuple(job_of(record) for record in records.values()))])
+        unfinished = await self._ledger.load()
         async with asyncio.TaskGroup() as group:
             for record in unfinished:
                 if record.state is StoredState.RUNNING:
-                    group.create_task(self._follow(record, _attempt(record)))
-            await self._start_what_fits(group)
+                    group.create_task(self._watchman.follow(record))
+            group.create_task(self._watchman.look_out_for_losses())
+            seen = -1
+            while True:
+                state = await hub.changed(seen)
+                seen = state.revision
+                if any(job.state is JobState.PENDING for job in state.jobs.values()):
+                    await self._start_what_fits(state, group)
 
     async def submit(self, request: SubmitJob, *, by: str) -> Job:
         """Check a job and put it into the queue.
@@ -93,138 +96,141 @@ class Dispatcher:
         _, problem = self._runs.describe()
         if problem:
             raise CommandRefused(problem)
-        asked = JobSpec(
-            request.program, request.args, request.ranks, request.name, request.cwd, dict(request.env)
-        )
         limit = known_slots(self._hub.state)
-        at = self._clock.wall()
         try:
-            spec = await self._on_disk(lambda: validated(asked, total_slots=limit or None))
-            number = await self._on_disk(lambda: self._store.add(spec, at))
+            spec = await self._ledger.on_disk(lambda: validated(_asked(request), total_slots=limit or None))
+            self._runs.check(spec)
+            record = await self._ledger.add(spec, self._clock.wall())
         except (SpecError, JobsError) as error:
             raise CommandRefused(str(error)) from error
-        job = job_of(JobRecord(number, spec, StoredState.PENDING, at))
+        job = job_of(record)
         self._hub.publish([JobSubmitted(job, by)])
         return job
 
-    async def cancel(self, job: JobId, *, by: str) -> None:
-        """Cancel a job; one that ended already stays as it is.
+    async def direct(self, command: JobCommand) -> None:
+        """Do with a job what an operator asked.
 
         Raises:
             NotFound: There is no such job.
-            CommandRefused: It ended already.
+            CommandRefused: The state of the job does not allow it.
         """
-        async with self._deciding:
-            record = await self._record(job)
-            if record.state.final:
-                raise CommandRefused(
-                    f"Job {job} is {record.state.value} already. Next: sciabc-tui logs {job}"
-                )
-            self._cancelled.add(job)
-            if record.state is StoredState.PENDING:
-                await self._end(record, Ending(JobState.CANCELLED, self._clock.wall(), reason=f"by {by}"))
-                return
-        await self._runs.cancel(_attempt(record))
+        match command:
+            case CancelJob():
+                await self._cancel(command)
+            case HoldJob() | ReleaseJob() | PrioritiseJob():
+                await self._move(command)
+            case RequeueJob():
+                await self._requeue(command)
 
     async def jobs(self, limit: int) -> tuple[Job, ...]:
         """Give the newest jobs, newest first."""
-        records = await self._on_disk(lambda: self._store.list(limit))
+        records = await self._ledger.newest(limit)
         shown = self._hub.state.jobs
         return tuple(shown.get(JobId(record.id)) or job_of(record) for record in records)
 
-    async def read_log(self, job: JobId, *, offset: int, limit: int) -> LogChunk:
-        """Read whole lines of the job's newest attempt; a negative offset counts from the end.
+    async def read_log(
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> LogChunk:
+        """Read whole lines of a job's log; a negative offset counts from the end.
 
         Raises:
-            NotFound: There is no such job.
+            NotFound: There is no such job or attempt, or its files were removed.
         """
-        record = await self._record(job)
+        record = await self._ledger.record(job)
+        number = wanted.attempt or record.attempt
+        if number > record.attempt:
+            raise NotFound(f"Job {job} has no attempt {number}. Next: sciabc-tui logs {job}")
         if not record.dir:
+            if record.state.final and record.attempt:
+                raise NotFound(f"The log of job {job} was removed (jobs.keep). Next: run it again")
             return LogChunk(b"", 0, record.state.final)
-        path = AttemptFiles(Path(record.dir)).log
-        data, following, size = await self._on_disk(lambda: _read(path, offset, limit))
-        return LogChunk(data, following, record.state.final and following >= size)
+        path = AttemptFiles(Path(record.dir).with_name(f"attempt-{number}")).log
+        query = Query(frozenset(wanted.ranks), frozenset(map(Stream, wanted.streams)), wanted.since)
+        data, following, end = await self._ledger.on_disk(lambda: _read(path, query, offset, limit))
+        return LogChunk(data, following, end and (record.state.final or number < record.attempt))
 
-    async def _start_what_fits(self, group: asyncio.TaskGroup) -> None:
-        seen = -1
-        while True:
-            state = await self._hub.changed(seen)
-            seen = state.revision
-            job = next_pending(state)
-            if job is None:
-                continue
-            placed = place(state, job.ranks)
-            if isinstance(placed, Placed):
-                await self._start(job, placed, group)
-            elif placed.reason != job.reason:
-                self._hub.publish([JobWaited(replace(job, reason=placed.reason))])
+    async def _cancel(self, command: CancelJob) -> None:
+        reason = f"by {command.by}"
+        async with self._ledger.deciding:
+            record = await self._ledger.record(command.job)
+            if record.state.final:
+                raise CommandRefused(
+                    f"Job {record.id} is {record.state.value} already. Next: sciabc-tui logs {record.id}"
+                )
+            if record.state is StoredState.PENDING:
+                ended = replace(
+                    record, state=StoredState.CANCELLED, ended_at=self._clock.wall(), reason=reason
+                )
+                await self._ledger.keep(ended, JobEnded(job_of(ended)))
+                return
+        await self._watchman.end(record, JobState.CANCELLED, reason)
+
+    async def _move(self, command: HoldJob | ReleaseJob | PrioritiseJob) -> None:
+        async with self._ledger.deciding:
+            record = await self._ledger.record(command.job)
+            if record.state is not StoredState.PENDING:
+                raise CommandRefused(
+                    f"Job {record.id} is {record.state.value}: it waits no more. Next: sciabc-tui jobs"
+                )
+            moved = _moved(record, command)
+            if moved != record:
+                await self._ledger.keep(moved, JobDirected(job_of(moved), command))
+
+    async def _requeue(self, command: RequeueJob) -> None:
+        async with self._ledger.deciding:
+            record = await self._ledger.record(command.job)
+            if not record.state.final:
+                raise CommandRefused(f"Job {record.id} is {record.state.value}. Next: sciabc-tui jobs")
+            again = pending_again(record)
+            await self._ledger.keep(again, JobDirected(job_of(again), command))
+
+    async def _start_what_fits(self, state: State, group: asyncio.TaskGroup) -> None:
+        for turn in turns(state):
+            if isinstance(turn.outcome, Placed):
+                await self._start(turn.job, turn.outcome, group)
+            elif turn.outcome.reason != turn.job.reason:
+                await self._tell_wait(turn.job, turn.outcome.reason)
+
+    async def _tell_wait(self, job: Job, reason: str) -> None:
+        async with self._ledger.deciding:
+            now = self._hub.state.jobs.get(job.id)
+            if now is not None and now.state is JobState.PENDING:
+                self._hub.publish([JobWaited(replace(now, reason=reason))])
 
     async def _start(self, job: Job, placed: Placed, group: asyncio.TaskGroup) -> None:
         record = await self._claim(job, placed)
         if record is None:
             return
-        attempt = _attempt(record)
-        self._hub.publish([JobStarted(job_of(record))])
         try:
-            await self._runs.start(attempt)
+            await self._runs.start(attempt_of(record))
         except JobsError as error:
-            await self._end(record, Ending(JobState.FAILED, self._clock.wall(), reason=str(error)))
+            await self._watchman.ended_without_launch(record, str(error))
             return
-        if job.id in self._cancelled:
-            await self._runs.cancel(attempt)
-        group.create_task(self._follow(record, attempt))
+        group.create_task(self._watchman.follow(record))
 
     async def _claim(self, job: Job, placed: Placed) -> JobRecord | None:
         """Write down that the job runs, before it is launched.
 
         After a crash in between the job is adopted, and found to have no runner.
         """
-        async with self._deciding:
-            record = await self._record(job.id)
-            if record.state is not StoredState.PENDING:
-                return None
+        async with self._ledger.deciding:
+            record = await self._ledger.record(job.id)
+            state = self._hub.state
+            nodes = [state.nodes.get(part.node) for part in placed.allocation]
+            there = all(node is not None and node.schedulable for node in nodes)
+            if record.state is not StoredState.PENDING or record.held_by or not there:
+                return None  # decided anew with the next state
             number = record.attempt + 1
             record = replace(
                 record,
                 state=StoredState.RUNNING,
                 started_at=self._clock.wall(),
                 attempt=number,
-                hosts=hosts(self._hub.state, placed.allocation, users=self._users),
+                hosts=hosts(state, placed.allocation, users=self._users),
                 dir=str(self._folder / f"{job.id}" / f"attempt-{number}"),
             )
-            await self._on_disk(lambda: self._store.update(record))
+            await self._ledger.keep(record, JobStarted(job_of(record)))
             return record
-
-    async def _follow(self, record: JobRecord, attempt: Attempt) -> None:
-        ending = await self._runs.ended(attempt)
-        if ending is not None:
-            await self._end(record, ending)
-            return
-        # the service was killed between the decision and the launch: decide again
-        again = replace(record, state=StoredState.PENDING, started_at=None, hosts=(), dir="")
-        await self._on_disk(lambda: self._store.update(again))
-        self._hub.publish([JobWaited(job_of(again))])
-
-    async def _end(self, record: JobRecord, ending: Ending) -> None:
-        record = replace(
-            record,
-            state=StoredState(ending.state.value),
-            ended_at=ending.at,
-            exit_code=ending.exit_code,
-            reason=ending.reason,
-        )
-        await self._on_disk(lambda: self._store.update(record))
-        self._cancelled.discard(JobId(record.id))
-        self._hub.publish([JobEnded(job_of(record))])
-
-    async def _record(self, job: JobId) -> JobRecord:
-        record = await self._on_disk(lambda: self._store.get(job))
-        if record is None:
-            raise NotFound(f"There is no job {job}. Next: sciabc-tui jobs")
-        return record
-
-    async def _on_disk(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, call)
 
 
 def known_slots(state: State) -> int:
@@ -241,48 +247,51 @@ def hosts(state: State, allocation: tuple[Allocation, ...], *, users: Users) -> 
         # a launcher knows the head by any address of its own; alone, it needs no network at all
         address = "127.0.0.1" if local and (len(allocation) == 1 or not node.address) else node.address
         user = login_user(node, users)
-        found.append(Host(node.name, address, part.slots, user, node.port, local, str(node.id)))
+        identity = "" if local else str(login_identity(node, users) or "")
+        found.append(
+            Host(node.name, address, part.slots, user, node.port, local, str(node.id), part.boot_id, identity)
+        )
     return tuple(found)
 
 
-def job_of(record: JobRecord) -> Job:
-    """Show a stored job as the rest of the program sees it."""
-    return Job(
-        id=JobId(record.id),
-        name=record.spec.name,
-        program=record.spec.program,
-        args=record.spec.args,
-        ranks=record.spec.ranks,
-        state=JobState(record.state.value),
-        submitted_at=record.submitted_at,
-        started_at=record.started_at,
-        ended_at=record.ended_at,
-        exit_code=record.exit_code,
-        attempt=record.attempt,
-        allocation=tuple(
-            Allocation(NodeId(host.host_key_alias), host.name, host.slots) for host in record.hosts
-        ),
-        reason=record.reason,
+def _moved(record: JobRecord, command: HoldJob | ReleaseJob | PrioritiseJob) -> JobRecord:
+    match command:
+        case HoldJob():
+            return replace(record, held_by=record.held_by or command.by)
+        case ReleaseJob():
+            return replace(record, held_by="")
+        case PrioritiseJob():
+            try:
+                spec = with_priority(record.spec, command.priority)
+            except SpecError as error:
+                raise CommandRefused(str(error)) from error
+            return replace(record, spec=spec)
+
+
+def _asked(request: SubmitJob) -> JobSpec:
+    return JobSpec(
+        request.program,
+        request.args,
+        request.ranks,
+        request.name,
+        request.cwd,
+        dict(request.env),
+        kind=Kind.EACH if request.each else Kind.MPI,
+        per_node=request.per_node,
+        nodes=request.nodes,
+        exclude=request.exclude,
+        time_limit=request.time_limit,
+        priority=request.priority,
+        on_node_loss=OnNodeLoss(request.on_node_loss.value),
+        max_attempts=request.max_attempts,
+        launcher=request.launcher,
     )
 
 
-def _attempt(record: JobRecord) -> Attempt:
-    return Attempt(JobId(record.id), record.attempt, record.spec, record.hosts, Path(record.dir))
-
-
-def _read(path: Path, offset: int, limit: int) -> tuple[bytes, int, int]:
-    """Read whole lines; give them, where to go on, and the size of the file."""
-    size = path.stat().st_size if path.exists() else 0
-    start = offset if offset >= 0 else _line_start(path, max(0, size + offset))
-    data, following = read_from(path, start, limit)
-    return data, following, size
-
-
-def _line_start(path: Path, offset: int) -> int:
-    """Give the first offset from `offset` on where a line begins."""
-    if offset == 0 or not path.exists():
-        return 0
-    with path.open("rb") as file:
-        file.seek(offset - 1, os.SEEK_SET)
-        file.readline()
-        return file.tell()
+def _read(path: Path, query: Query, offset: int, limit: int) -> tuple[bytes, int, bool]:
+    """Read whole lines; give them, where to go on, and whether that is the end of what can be read."""
+    size = log_size(path)
+    start = offset if offset >= 0 else line_start(path, max(0, size + offset))
+    data, following = read_matching(path, query, start, limit)
+    # a killed runner may leave a begun line, which is never more than that
+    return data, following, following >= size or following == start

@@ -75,10 +75,7 @@ class StateHub:
     def _settle(
         self, before: State, after: State, events: Sequence[Event], closing: Sequence[Line] = ()
     ) -> None:
-        names = Names(
-            {node.id: node.name for node in before.nodes.values()},
-            {node.id: node.name for node in after.nodes.values()},
-        )
+        names = Names(before.nodes, after.nodes)
         lines = [*closing, *self._narrator.tell(events, names, self._clock.monotonic())]
         for severity, text in lines:
             log.log(LEVELS[severity], "%s", text)

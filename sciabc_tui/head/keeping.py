@@ -12,6 +12,9 @@ from sciabc_tui.head.ports import Hub
 
 T = TypeVar("T")
 
+GATHER = 0.1
+"""Seconds for which changes are gathered: when 750 nodes come back there are hundreds a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keeping(Generic[T]):
@@ -37,7 +40,9 @@ async def keep(keeping: Keeping[T], hub: Hub, disk: Executor) -> None:
     written: T | None = None
     before: object = None
     while True:
-        state = await hub.changed(seen)
+        await hub.changed(seen)
+        await asyncio.sleep(GATHER)
+        state = hub.state
         seen = state.revision
         now = [keeping.looked_at(node) for node in state.nodes.values()]
         if now == before:

@@ -86,6 +86,10 @@ class Runs(Protocol):
         """Name the launcher, and say why nothing can be launched; one of the two is empty."""
         ...
 
+    def check(self, spec: JobSpec) -> None:
+        """Refuse what no launcher here can do. Raises `jobs.errors.JobsError`."""
+        ...
+
     async def start(self, attempt: Attempt) -> None:
         """Start the attempt. Raises `jobs.errors.JobsError` if it can't be started."""
         ...
@@ -97,6 +101,6 @@ class Runs(Protocol):
         """
         ...
 
-    async def cancel(self, attempt: Attempt) -> None:
-        """Ask the attempt to end."""
+    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
+        """Make the attempt end; state and reason are what is told of it then."""
         ...

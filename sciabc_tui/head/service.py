@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sciabc_tui.api.messages import LogChunk, SubmitJob
-from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.cluster.job import Job, JobCommand, JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand, Ticked
 from sciabc_tui.cluster.series import Series
@@ -91,26 +91,28 @@ class HeadService:
         """
         return await self._dispatcher.submit(request, by=by)
 
-    async def cancel(self, job: JobId, *, by: str) -> None:
-        """Cancel a job.
+    async def direct(self, command: JobCommand) -> None:
+        """Do with a job what an operator asked.
 
         Raises:
             NotFound: There is no such job.
-            CommandRefused: It ended already.
+            CommandRefused: The state of the job does not allow it.
         """
-        await self._dispatcher.cancel(job, by=by)
+        await self._dispatcher.direct(command)
 
     async def jobs(self, limit: int) -> tuple[Job, ...]:
         """Give the newest jobs, newest first."""
         return await self._dispatcher.jobs(limit)
 
-    async def read_log(self, job: JobId, *, offset: int, limit: int) -> LogChunk:
+    async def read_log(
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> LogChunk:
         """Read whole lines of a job's log.
 
         Raises:
             NotFound: There is no such job.
         """
-        return await self._dispatcher.read_log(job, offset=offset, limit=limit)
+        return await self._dispatcher.read_log(job, offset=offset, limit=limit, wanted=wanted)
 
     def hostfile(self) -> str:
         """Give the present nodes.txt."""

@@ -69,6 +69,8 @@ class TwinWatch:
         if node.facts is None or node.trust is not Trust.TRUSTED or not node.streaming:
             return ()
         told = self._told.get(node.id)
+        if told is None and node.addresses == (node.contact,):
+            return ()  # as nearly all have
         known = dict.fromkeys((*((told.address,) if told else ()), *node.addresses))
         others = [address for address in known if address not in {"", node.contact}]
         boot_id = node.facts.boot_id

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from sciabc_tui.cluster.health import Alarm
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.schedule import next_pending, total_slots
+from sciabc_tui.cluster.schedule import queue, total_slots
 from sciabc_tui.cluster.state import LampState
 from sciabc_tui.cluster.wording import span
 from sciabc_tui.panel.glass import choose, spread, squeeze
@@ -75,7 +75,7 @@ def job(running: Job) -> Page:
         runs = choose(scene.last, f"run {_runs(scene, running)}", f"run {_runs_briefly(scene, running)}")
         if scene.size.rows < 4:
             return (f"{name} {place}", runs)
-        waiting = next_pending(scene.state)
+        waiting = next(iter(queue(scene.state)), None)
         return (
             f"{name} {place}",
             f"np={running.slots} job {running.id}",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from sciabc_tui.api.messages import LogChunk, SubmitJob
+from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
 from sciabc_tui.api.server import ApiServer
-from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
+from sciabc_tui.cluster.job import Allocation, CancelJob, Job, JobCommand, JobId, JobState, RequeueJob
 from sciabc_tui.cluster.node import Facts, HostKey, Node, NodeId, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand
 from sciabc_tui.cluster.series import Series
@@ -106,8 +106,10 @@ class ScriptedBackend:
         self.submitted: list[tuple[SubmitJob, str]] = []
         self.added: list[tuple[str, str]] = []
         self.cancelled: list[tuple[JobId, str]] = []
+        self.directed: list[JobCommand] = []
         self.logs: dict[JobId, bytes] = {JobId(1): HELLO, JobId(2): b"", JobId(3): HELLO[:102]}
         self.reads = 0
+        self.wanted = EVERY_LINE
         self._news = asyncio.Event()
 
     async def changed(self, seen: int) -> State:
@@ -187,21 +189,26 @@ class ScriptedBackend:
         ended = replace(self.state.jobs[job], state=state, exit_code=exit_code, reason=reason, ended_at=WALL)
         self.put_job(ended)
 
-    async def cancel(self, job: JobId, *, by: str) -> None:
-        """Keep the wish, and end the job."""
-        found = self._job(job)
-        if found.state.ended:
-            raise CommandRefused(f"Job {job} has ended. Next: sciabc-tui jobs")
-        self.cancelled.append((job, by))
-        self.end_job(job, JobState.CANCELLED, None, f"cancelled by {by}")
+    async def direct(self, command: JobCommand) -> None:
+        """Keep the wish, and end the job if that is it."""
+        found = self._job(command.job)
+        if found.state.ended and not isinstance(command, RequeueJob):
+            raise CommandRefused(f"Job {command.job} has ended. Next: sciabc-tui jobs")
+        self.directed.append(command)
+        if isinstance(command, CancelJob):
+            self.cancelled.append((command.job, command.by))
+            self.end_job(command.job, JobState.CANCELLED, None, f"cancelled by {command.by}")
 
     async def jobs(self, limit: int) -> tuple[Job, ...]:
         """Give the newest."""
         return tuple(sorted(self.state.jobs.values(), key=lambda job: -job.id))[:limit]
 
-    async def read_log(self, job: JobId, *, offset: int, limit: int) -> LogChunk:
-        """Read whole lines; a line longer than the limit is given whole."""
+    async def read_log(
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+    ) -> LogChunk:
+        """Read whole lines, whatever is wanted; a line longer than the limit is given whole."""
         self.reads += 1
+        self.wanted = wanted
         ended = self._job(job).state.ended
         log = self.logs[job]
         start = offset if offset >= 0 else max(0, len(log) + offset)

@@ -21,6 +21,7 @@ def show(report: Report, title: str) -> None:
         f"  slowest of {report.answers} answers {report.slowest * 1000:.0f} ms, {len(report.failures)} failed"
     )
     print(f"  {report.fakes} fakes shown, trusted: {', '.join(sorted(report.trusted))}")
+    print(f"  the trusted node was harmed in {len(report.harms)} of {report.answers} looks")
     print(f"  {report.exchanges} key exchanges, {report.logins} logins tried")
     print(f"  {len(report.refusal_lines)} lines on refusals, {len(report.flood_lines)} on the flood")
 

@@ -2,13 +2,13 @@
 
 from sciabc_tui.cluster.events import NodeLost, NodeReadied, NodeReturned
 from sciabc_tui.cluster.narrator import Narrator
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.node import Node, NodeId, Origin
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, HeadDescribed, Severity
 from sciabc_tui.cluster.wording import Names
 
 IDS = [NodeId(f"n{number}") for number in range(750)]
-NAMES = Names({node: f"node{number:03d}" for number, node in enumerate(IDS)})
+NAMES = Names({node: Node(node, f"node{number:03d}", Origin.MDNS) for number, node in enumerate(IDS)})
 
 
 def test_two_losses_are_two_lines() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.errors import JobsError, LauncherRefused
+from jobs.spec import JobSpec
 from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.cluster.node import Reading
 from sciabc_tui.cluster.observations import HeadSighted, Observation, ReadingTaken
@@ -36,7 +37,7 @@ class FakeRuns:
     problem: str = ""
     refuse: bool = False
     started: list[Attempt] = field(default_factory=list[Attempt])
-    cancelled: list[JobId] = field(default_factory=list[JobId])
+    ordered: list[tuple[JobId, JobState, str]] = field(default_factory=list[tuple[JobId, JobState, str]])
     _endings: dict[JobId, "asyncio.Future[Ending | None]"] = field(
         default_factory=dict[JobId, "asyncio.Future[Ending | None]"]
     )
@@ -44,6 +45,9 @@ class FakeRuns:
     def describe(self) -> tuple[str, str]:
         """Name the launcher."""
         return ("" if self.problem else "Fake MPI 1.0"), self.problem
+
+    def check(self, spec: JobSpec) -> None:
+        """Refuse nothing."""
 
     async def start(self, attempt: Attempt) -> None:
         """Note what was started."""
@@ -58,14 +62,21 @@ class FakeRuns:
         del self._endings[attempt.job]
         return ending
 
-    async def cancel(self, attempt: Attempt) -> None:
-        """End the attempt as cancelled."""
-        self.cancelled.append(attempt.job)
-        self.end(attempt.job, JobState.CANCELLED)
+    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
+        """End the attempt as ordered."""
+        self.ordered.append((attempt.job, state, reason))
+        if not self._future(attempt.job).done():
+            self.let_end(attempt.job, state, None, reason)
 
-    def end(self, job: JobId, state: JobState = JobState.COMPLETED, exit_code: int = 0) -> None:
+    def let_end(
+        self,
+        job: JobId,
+        state: JobState = JobState.COMPLETED,
+        exit_code: int | None = 0,
+        reason: str = "",
+    ) -> None:
         """Let an attempt end."""
-        self._future(job).set_result(Ending(state, 1_800_000_200.0, exit_code))
+        self._future(job).set_result(Ending(state, 1_800_000_200.0, exit_code, reason))
 
     def never_ran(self, job: JobId) -> None:
         """Let an attempt be found that was never launched."""

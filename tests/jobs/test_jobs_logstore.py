@@ -1,11 +1,12 @@
 """The log of an attempt, written and read."""
 
 import os
+import resource
 import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import StoreError
@@ -46,6 +47,7 @@ def test_what_is_no_record_is_refused(record: bytes) -> None:
         parse_line(record)
 
 
+@settings(deadline=None)
 @given(lines=st.lists(_LINES, max_size=20), limit=st.integers(1, 200))
 def test_following_gives_every_record_once(
     tmp_path_factory: pytest.TempPathFactory, lines: list[LogLine], limit: int
@@ -82,7 +84,6 @@ def test_small_lines_are_flushed_together_after_a_moment(tmp_path: Path) -> None
         assert log.due_in() is None
         log.add([Piece(0, Stream.OUT, b"a", joined=False)])
         log.add([Piece(1, Stream.OUT, b"b", joined=False)])
-        log.flush_if_due()
         due = log.due_in()
         assert due is not None
         assert due <= 0.1
@@ -108,6 +109,24 @@ def test_the_log_goes_on_after_a_restart(tmp_path: Path) -> None:
             log.add([Piece(0, Stream.OUT, text, joined=False)])
     assert [parse_line(record).text for record in path.read_bytes().splitlines()] == [b"a", b"b"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_fills_within_a_record_leaves_whole_ones(tmp_path: Path) -> None:
+    """A begin without its end would be waited for by whoever follows."""
+    path = tmp_path / "log"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with LogWriter(path, lambda: 0.0) as log:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            log.add([Piece(0, Stream.OUT, b"x" * 50, joined=False)] * 30)
+            log.flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert log.problem.startswith("the log is not complete: ")
+        log.add([Piece(0, Stream.OUT, b"more", joined=False)])
+    kept = path.read_bytes()
+    assert 900 < len(kept) <= 1000
+    assert kept.endswith(b"x\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full: Linux only")

@@ -125,7 +125,7 @@ _PROCESS_4 = (
         (
             255,
             ("bash: line 1: /opt/x/bin/prted: No such file or directory",),
-            "a node has not the head's Open MPI at the same path. Next: install the same version there",
+            "a node has not the head's Open MPI 5 at the same path. Next: install the same version there",
         ),
         (
             1,
@@ -150,6 +150,44 @@ def test_a_lost_node_is_one_whatever_the_exit_status(code: int) -> None:
     )
     verdict = judge(Ending(1, code, tail=tail))
     assert verdict == Verdict(JobState.NODE_FAIL, "node3 was lost. Next: sciabc-tui nodes")
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        (
+            "mpirun.openmpi noticed that process rank 2 with PID 391 on node 10.77.0.12"
+            " exited on signal 9 (Killed).",
+        ),
+        (
+            "prterun noticed that process rank 2 with PID 212 on node 10.77.0.12 exited on",
+            "signal 9 (Killed).",
+        ),
+        (
+            "[mpiexec@head] Exit codes: [10.77.0.11] 0,0",
+            "[10.77.0.12] 9,0",
+            "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)",
+        ),
+    ],
+)
+def test_want_of_memory_is_told_by_the_kernels_word(tail: tuple[str, ...]) -> None:
+    """With the kernel's word it is no guess; if no rank was killed, its word is about somebody else."""
+    verdict = judge(Ending(1, 137, tail=tail, oom=("node02",)))
+    assert verdict == Verdict(
+        JobState.FAILED,
+        "rank 2 on 10.77.0.12 was ended for want of memory on node02. Next: fewer ranks a node, or less data",
+    )
+    segmentation = "process rank 0 with PID 1 on node vm exited on signal 11 (Segmentation fault)"
+    assert "segmentation fault" in judge(Ending(1, 139, tail=(segmentation,), oom=("node02",))).reason
+
+
+def test_a_signal_shows_in_the_exit_status() -> None:
+    """4.1 does not always name the rank; a shell never does."""
+    tail = _PROCESS_4[:3]
+    assert judge(Ending(1, 139, tail=tail)).reason.startswith(
+        "exit status 139, as after signal 11: it touched"
+    )
+    assert judge(Ending(1, 130, tail=tail)).reason == "exit status 130. Next: sciabc-tui logs 1"
 
 
 def test_exit_0_is_completed() -> None:

@@ -1,17 +1,24 @@
 """The folder of an attempt."""
 
+import contextlib
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jobs.attempt import AttemptFiles, AttemptStatus, read_plan, read_runner, read_status, write_status
-from jobs.errors import LauncherRefused, StoreError
+from jobs.errors import LauncherRefused, SpecError, StoreError
 from jobs.hostfile import Host
 from jobs.launchers import Launcher
+from jobs.logstore import Stream
 from jobs.prepare import Site, prepare
-from jobs.spec import JobSpec, validated
+from jobs.spec import JobSpec, Kind, validated
 from jobs.states import JobState
+from jobs.tags import Splitter
+from tests.jobs.pieces import unfolded
 
 
 def test_everything_is_there_and_private(
@@ -49,6 +56,108 @@ def test_root_is_refused_before_anything_is_made(
     assert plan.env["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
     allowed = replace(root, allow_root=True)
     prepare(tmp_path / "2", new, spec, [head, node], job=1, attempt=2, token="t", site=allowed)
+
+
+def test_mpich_gets_its_own_hostfile_and_agent(
+    tmp_path: Path, mpich: Launcher, head: Host, node: Host, site: Site
+) -> None:
+    """Its hosts in its form, and a program for its ssh, which only the owner may run."""
+    folder = tmp_path / "it's 1"
+    spec = validated(JobSpec("hello"), total_slots=None)
+    user = replace(site, uid=1000)
+    plan = prepare(folder, mpich, spec, [head, node], job=7, attempt=1, token="t", site=user)
+    assert AttemptFiles(folder).hostfile.read_text() == "127.0.0.1:3\n10.77.0.11:4\n"
+    agent = folder / "ssh"
+    assert plan.argv[plan.argv.index("-launcher-exec") + 1] == str(agent)
+    assert agent.stat().st_mode & 0o777 == 0o700
+    assert agent.read_text().startswith("#!/bin/sh\nexec ssh -F '")
+    assert plan.argv.count("-localhost") <= 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "hostfile", "count"),
+    [
+        (JobSpec("hello", ranks=4), "127.0.0.1 slots=3\n10.77.0.11 slots=1\n", "4"),
+        (JobSpec("hello", per_node=2), "127.0.0.1 slots=2\n10.77.0.11 slots=2\n", "4"),
+        (JobSpec("hello", kind=Kind.EACH), "127.0.0.1 slots=1\n10.77.0.11 slots=1\n", "2"),
+        (JobSpec("hello", ranks=2), "127.0.0.1 slots=2\n", "2"),
+    ],
+)
+def test_the_hostfile_leaves_no_choice(
+    spec: JobSpec,
+    hostfile: str,
+    count: str,
+    tmp_path: Path,
+    new: Launcher,
+    head: Host,
+    node: Host,
+    site: Site,
+) -> None:
+    """As many slots as ranks, each where ``ranks_of`` says; the plan names all hosts that the job holds."""
+    checked = validated(spec, total_slots=None)
+    user = replace(site, uid=1000)
+    plan = prepare(tmp_path / "1", new, checked, [head, node], job=1, attempt=1, token="t", site=user)
+    assert AttemptFiles(tmp_path / "1").hostfile.read_text() == hostfile
+    assert plan.argv[plan.argv.index("-n") + 1] == count
+    assert plan.hosts == (head, node)
+
+
+def test_more_ranks_than_slots_are_refused_before_anything_is_made(
+    tmp_path: Path, new: Launcher, head: Host, site: Site
+) -> None:
+    """No launcher is left to oversubscribe."""
+    spec = validated(JobSpec("hello", ranks=4), total_slots=None)
+    with pytest.raises(SpecError, match="not enough slots"):
+        prepare(tmp_path / "1", new, spec, [head], job=1, attempt=1, token="t", site=site)
+    assert not (tmp_path / "1").exists()
+
+
+# Stands for ssh on PATH: `ssh -F CONFIG [options] HOST COMMAND...` runs the command here, as a node's sshd
+# would: with none of our variables.
+_SSH = """#!/bin/sh
+[ "$1" = -F ] && [ -r "$2" ] || exit 99
+shift 2
+while [ "${1#-}" != "$1" ]; do shift; done
+shift
+exec env -i HOME=/ PATH=/usr/bin:/bin sh -c "$*"
+"""
+
+
+def _launched(argv: Sequence[str], env: Mapping[str, str]) -> "subprocess.CompletedProcess[bytes]":
+    """Run a launcher; on a machine without a free core Open MPI 5.0.11 may wait for its daemon for ever."""
+    for _ in range(5):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return subprocess.run(
+                argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=15, check=False
+            )
+    pytest.fail("the launcher hung five times")
+
+
+@pytest.mark.mpi
+def test_other_nodes_get_the_variables_and_nothing_else_of_ours(
+    tmp_path: Path, real: Launcher, node: Host, site: Site
+) -> None:
+    """What marks the job's processes reaches ranks beyond ssh, and the arguments arrive as they are."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    ssh = bin_folder / "ssh"
+    ssh.write_text(_SSH)
+    ssh.chmod(0o755)
+    shell = 'echo "$A|$SCIABC_JOB_TOKEN|$SCIABC_JOB_ID|$SCIABC_ATTEMPT|$OURS|$1"'
+    spec = validated(
+        JobSpec("/bin/sh", ("-c", shell, "-", 'a  "b"'), env={"A": "b  c"}, cwd="/"), total_slots=None
+    )
+    folder = tmp_path / "a1"
+    far = replace(node, slots=2, user="")
+    ready = replace(site, allow_root=True, cluster_networks=())
+    plan = prepare(folder, real, spec, [far], job=7, attempt=2, token="t0ken", site=ready)
+    path = f"{bin_folder}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "OURS": "secret", **plan.env}
+    done = _launched(plan.argv, env)
+    splitter = Splitter(real, Stream.OUT)
+    lines = [(piece.rank, piece.text) for piece in unfolded((*splitter.feed(done.stdout), *splitter.close()))]
+    ours = [line for line in lines if line[0] is not None]
+    assert sorted(ours) == [(rank, b'b  c|t0ken|7|2||a  "b"') for rank in (0, 1)], done.stderr
 
 
 def test_an_attempt_is_prepared_once(tmp_path: Path, new: Launcher, head: Host, site: Site) -> None:

@@ -213,22 +213,6 @@ def test_it_survives_who_started_it(
     assert b"went on" in _texts(folder)
 
 
-def test_a_killed_runner_is_seen(
-    start_python: StartPython, end_of: EndOf, until: Until, tmp_path: Path
-) -> None:
-    """SIGKILL leaves no final status and no lock; what it left running is found by the token and ended."""
-    pid, folder = start_python(_STUBBORN)
-    until(lambda: _up(folder))
-    os.kill(pid, signal.SIGKILL)
-    status = end_of(pid, folder)
-    assert status.state is JobState.RUNNING
-    assert not runner_alive(folder)
-    assert not cancel(folder)
-    assert clear(folder) == 1
-    until(lambda: not procs.of_job(f"token-{tmp_path.name}"))
-    assert clear(folder) == 0
-
-
 def test_a_runner_that_fails_leaves_no_launcher(
     start_python: StartPython, until: Until, tmp_path: Path
 ) -> None:

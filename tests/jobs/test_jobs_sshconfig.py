@@ -24,6 +24,35 @@ def test_every_remote_host_has_an_entry(head: Host, node: Host) -> None:
     assert "127.0.0.1" not in text
 
 
+def _identities(text: str, folder: Path, address: str) -> tuple[list[str], str]:
+    """Ask ssh which identities it tries at an address, and whether no others."""
+    path = folder / "ssh_config"
+    path.write_text(text)
+    command = ["ssh", "-G", "-F", str(path), address]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    settings = [line.partition(" ") for line in answer.splitlines()]
+    only = next(value for name, _, value in settings if name == "identitiesonly")
+    return [value for name, _, value in settings if name == "identityfile"], only
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh: sudo apt install openssh-client")
+def test_a_host_may_have_an_identity_of_its_own(tmp_path: Path, node: Host) -> None:
+    """Ssh tries that key there and no other; the next host is as without one."""
+    own, other = replace(node, identity="/keys/of 100%"), replace(node, address="10.77.0.12")
+    text = ssh_config([own, other], known_hosts=Path("/k"), identity=None)
+    assert _identities(text, tmp_path, own.address) == (["/keys/of 100%%"], "yes")
+    assert "/keys/of 100%%" not in _identities(text, tmp_path, other.address)[0]
+    assert _identities(text, tmp_path, other.address)[1] == "no"
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh: sudo apt install openssh-client")
+def test_the_identity_of_the_settings_is_the_only_one(tmp_path: Path, node: Host) -> None:
+    """It outranks the hosts' own, as it does for the streams of readings."""
+    own = replace(node, identity="/keys/own")
+    text = ssh_config([own], known_hosts=Path("/k"), identity=Path("/keys/set"))
+    assert _identities(text, tmp_path, own.address) == (["/keys/set"], "yes")
+
+
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh: sudo apt install openssh-client")
 def test_ssh_understands_it(tmp_path: Path, node: Host) -> None:
     """Ssh itself, asked for its effective settings, says what was meant."""
@@ -51,6 +80,8 @@ def test_ssh_understands_it(tmp_path: Path, node: Host) -> None:
         {"address": "10.0.0.1\nHost *"},
         {"host_key_alias": "a b"},
         {"host_key_alias": "a\nb"},
+        {"identity": '/a"b'},
+        {"identity": "/a\nHost *"},
         {"port": 0},
         {"port": 65536},
     ],

@@ -85,7 +85,38 @@ def test_write_ahead_and_version(tmp_path: Path) -> None:
         JobStore(path).close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+_VERSION_1 = """
+    CREATE TABLE job (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, state TEXT NOT NULL,
+        submitted_at REAL NOT NULL, started_at REAL, ended_at REAL, exit_code INTEGER,
+        reason TEXT NOT NULL DEFAULT '', attempt INTEGER NOT NULL DEFAULT 0,
+        hosts TEXT NOT NULL DEFAULT '[]', dir TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    INSERT INTO job (spec, state, submitted_at, attempt, hosts) VALUES (
+        '{"program": "/srv/prog.py", "args": ["1"], "ranks": 2, "name": "prog", "cwd": "/srv", "env": {}}',
+        'running', 5.0, 1,
+        '[{"name": "node01", "address": "10.77.0.11", "slots": 2, "user": "pi", "port": 22,' ||
+        ' "local": false, "host_key_alias": "n-1"}]'
+    );
+    PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    """Its jobs are there, with what was not known then as it was meant then."""
+    path = tmp_path / "jobs.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(_VERSION_1)
+    with JobStore(path) as store:
+        (old,) = store.unfinished()
+        assert old.spec == JobSpec("/srv/prog.py", ("1",), ranks=2, name="prog", cwd="/srv")
+        assert (old.held_by, old.losses, old.hosts[0].boot_id) == ("", 0, "")
+        store.update(replace(old, held_by="ada", losses=2))
+    with JobStore(path) as store:
+        assert store.unfinished() == (replace(old, held_by="ada", losses=2),)
 
 
 def test_a_newer_store_is_left_alone(tmp_path: Path) -> None:

@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from jobs.launchers import Flavour, Launcher
 from jobs.logstore import PIECE_BYTES, Stream
 from jobs.tags import Piece, Splitter
+from tests.jobs.pieces import unfolded
 
 NEW = Launcher(Flavour.OPENMPI, (5, 0, 11), "mpirun")
+MPICH = Launcher(Flavour.MPICH, (5, 0, 2), "mpirun")
 OLD = Launcher(Flavour.OPENMPI, (4, 1, 4), "mpirun")
-_TAG = re.compile(rb"\[\d+,\d+\]<std(out|err|diag)>:")
+_TAG = re.compile(rb"\[\d+,\d+\]<std(out|err|diag|)>:")
 
 Who = tuple[int | None, Stream]
 
 
 def _split(launcher: Launcher, chunks: Iterable[bytes]) -> list[Piece]:
     splitter = Splitter(launcher, Stream.OUT)
-    pieces = [piece for chunk in chunks for piece in splitter.feed(chunk)]
-    return [*pieces, *splitter.close()]
+    return unfolded([*(piece for chunk in chunks for piece in splitter.feed(chunk)), *splitter.close()])
 
 
 def _lines(pieces: Iterable[Piece]) -> dict[Who, list[bytes]]:
@@ -70,6 +71,20 @@ def _cut(data: bytes, cuts: Iterable[int]) -> list[bytes]:
             b"[1,0]<stdout>:nul\0 \xff \x1b[31m\r\n",
             [Piece(0, Stream.OUT, b"nul\0 \xff \x1b[31m\r", joined=False)],
         ),
+        (
+            MPICH,  # measured: our own tag before each piece of a line that hydra read
+            b"[1,1]<std>:par[1,0]<std>:par[1,1]<std>:tial 1\n[1,0]<std>:tial 0\n[1,0]<std>:\n",
+            [
+                Piece(1, Stream.OUT, b"partial 1", joined=False),
+                Piece(0, Stream.OUT, b"partial 0", joined=False),
+                Piece(0, Stream.OUT, b"", joined=False),
+            ],
+        ),
+        (
+            MPICH,  # measured: its own words have no tag
+            b"[mpiexec@vm] Exit codes: [vm] 0,1792\n",
+            [Piece(None, Stream.OUT, b"[mpiexec@vm] Exit codes: [vm] 0,1792", joined=False)],
+        ),
         (NEW, b"[1,0]<stderr>: \0", []),  # measured: the end of Open MPI's own message
     ],
 )
@@ -84,6 +99,8 @@ _who = st.tuples(st.integers(0, 20), st.sampled_from(Stream))
 
 
 def _tagged(launcher: Launcher, who: tuple[int, Stream], text: bytes) -> bytes:
+    if launcher is MPICH:
+        return b"[1,%d]<std>:%s" % (who[0], text)
     space = b" " if launcher is NEW else b""
     return b"[1,%d]<std%s>:%s%s" % (who[0], who[1].encode(), space, text)
 
@@ -125,13 +142,28 @@ def test_interleaved_fragments_find_their_line(
     assert _lines(_split(OLD, _cut(printed, cuts))) == expected
 
 
-@given(data=st.binary(max_size=300), launcher=st.sampled_from([NEW, OLD]), cuts=st.lists(st.integers(0, 300)))
+@given(
+    data=st.binary(max_size=300),
+    launcher=st.sampled_from([NEW, OLD, MPICH]),
+    cuts=st.lists(st.integers(0, 300)),
+)
 def test_no_bytes_are_too_strange(data: bytes, launcher: Launcher, cuts: list[int]) -> None:
     """Any bytes at all give the same lines whole or in pieces, and never an error."""
     assert _lines(_split(launcher, _cut(data, cuts))) == _lines(_split(launcher, [data]))
 
 
-@pytest.mark.parametrize("launcher", [NEW, OLD])
+def test_mpichs_stream_is_the_one_that_it_came_by() -> None:
+    """Hydra marks both streams alike and keeps them apart."""
+    splitter = Splitter(MPICH, Stream.ERR)
+    pieces = unfolded([*splitter.feed(b"[1,2]<std>:oh\nown\n[1,0]<std>:end"), *splitter.close()])
+    assert [(rank, stream, text) for rank, stream, text, _ in pieces] == [
+        (2, Stream.ERR, b"oh"),
+        (None, Stream.ERR, b"own"),
+        (0, Stream.ERR, b"end"),
+    ]
+
+
+@pytest.mark.parametrize("launcher", [NEW, OLD, MPICH])
 def test_long_lines_come_in_pieces(launcher: Launcher) -> None:
     """A line of 10 MB is whole when its pieces are joined, and no piece is long."""
     long = bytes(range(32, 127)) * 110_000

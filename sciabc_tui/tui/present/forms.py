@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from sciabc_tui.cluster.job import Allocation, Job, JobState
+from sciabc_tui.cluster.job import Wish as Places
 from sciabc_tui.cluster.node import Node
 from sciabc_tui.cluster.schedule import Placed, Waits, place, total_slots
 from sciabc_tui.tui.present.cells import (
@@ -87,7 +88,7 @@ def _placement(view: View, wish: Wish, total: int, width: int) -> list[Line]:
                 ),
             )
         ]
-    match place(state, wish.ranks):
+    match place(state, Places(ranks=wish.ranks)):
         case Waits(reason):
             return [
                 (

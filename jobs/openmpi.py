@@ -1,0 +1,45 @@
+"""Open MPI's options: 5.x (wheel or distribution) and 4.1 (Debian 12)."""
+
+from pathlib import Path
+
+from jobs.errors import LauncherRefused
+from jobs.launchers import TOKEN, Launcher
+
+
+def options(launcher: Launcher, *, survive: bool) -> tuple[str, ...]:
+    """Say how ranks are placed and words marked; ``survive``: the loss of a rank ends no other."""
+    tagging = ("--output", "tag") if launcher.version >= (5,) else ("--tag-output",)
+    tolerant = ("--with-ft", "ulfm") if survive else ()
+    return (*tagging, *tolerant, "--bind-to", "none", "--map-by", "slot", "--mca", "mpi_yield_when_idle", "1")
+
+
+def remote_options(
+    launcher: Launcher, ssh_config: Path, networks: tuple[str, ...], token: str
+) -> tuple[str, ...]:
+    """Say how other nodes are reached, and by which networks.
+
+    Raises:
+        LauncherRefused: The path of the ssh configuration holds a space, which the launcher would split at.
+    """
+    if any(character.isspace() for character in str(ssh_config)):
+        raise LauncherRefused(f"{str(ssh_config)!r} holds a space. Next: keep state elsewhere")
+    new = launcher.version >= (5,)
+    runtime, module = ("--prtemca", "plm_ssh") if new else ("--mca", "plm_rsh")
+    agent = (runtime, f"{module}_agent", f"ssh -F {ssh_config}")
+    # Beyond 64 nodes the launcher would let nodes start each other, with a configuration they don't have.
+    direct = (runtime, f"{module}_no_tree_spawn", "1")
+    # So that a daemon is found by its token too, should it outlive its launcher; that is no secret.
+    daemon, own = ("prte", "prted") if new else ("orte", "orted")
+    marked = (runtime, f"{daemon}_launch_agent", f"env {TOKEN}={token} {own}")
+    if not networks:
+        return (*agent, *direct, *marked)
+    listed = ",".join(networks)
+    # Open MPI 5.0.11's own runtime knows only names of interfaces there, which differ between nodes: given
+    # a network it warns "Did not find interface matching this subnet" (measured) and goes on without.
+    wire = () if new else ("--mca", "oob_tcp_if_include", listed)
+    return (*agent, *direct, *marked, "--mca", "btl_tcp_if_include", listed, *wire)
+
+
+def forwarded(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the variables that ranks on other nodes get too; their values show in no process list."""
+    return tuple(word for name in names for word in ("-x", name))

@@ -1,0 +1,122 @@
+"""The jobs on disk and in the state, changed together: first durable, then told."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypeVar
+
+from jobs.spec import JobSpec
+from jobs.states import JobState as StoredState
+from jobs.store import JobRecord, JobStore
+from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, OnNodeLoss
+from sciabc_tui.cluster.job_events import JobEvent
+from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.state import JOBS_LENGTH, JobsLoaded
+from sciabc_tui.errors import NotFound
+from sciabc_tui.head.ports import Attempt, Hub
+
+T = TypeVar("T")
+
+_ALL = 2**62
+
+
+class Ledger:
+    """Keeps the records; one worker thread reads and writes them.
+
+    Attributes:
+        deciding: Held from reading a record to writing it, so that a start, an end and an operator's word
+            can't overtake each other.
+    """
+
+    def __init__(self, hub: Hub, store: JobStore, disk: Executor) -> None:
+        self._hub = hub
+        self._store = store
+        self._disk = disk
+        self.deciding = asyncio.Lock()
+
+    async def load(self) -> tuple[JobRecord, ...]:
+        """Show the jobs of earlier runs of the service; give those that have not ended, oldest first."""
+        newest = await self.on_disk(lambda: self._store.list(JOBS_LENGTH))
+        unfinished = await self.on_disk(self._store.unfinished)
+        records = {record.id: record for record in (*unfinished, *newest)}
+        self._hub.publish([JobsLoaded(tuple(job_of(record) for record in records.values()))])
+        return unfinished
+
+    async def add(self, spec: JobSpec, at: float) -> JobRecord:
+        """Keep a new job. Raises `jobs.errors.StoreError`."""
+        number = await self.on_disk(lambda: self._store.add(spec, at))
+        return JobRecord(number, spec, StoredState.PENDING, at)
+
+    async def record(self, job: JobId) -> JobRecord:
+        """Give a job's record.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        record = await self.on_disk(lambda: self._store.get(job))
+        if record is None:
+            raise NotFound(f"There is no job {job}. Next: sciabc-tui jobs")
+        return record
+
+    async def newest(self, limit: int) -> tuple[JobRecord, ...]:
+        """Give the newest jobs, newest first."""
+        return await self.on_disk(lambda: self._store.list(limit))
+
+    async def with_files(self) -> tuple[JobRecord, ...]:
+        """Give the jobs that ended and have a folder."""
+        records = await self.on_disk(lambda: self._store.list(_ALL))
+        return tuple(record for record in records if record.state.final and record.dir)
+
+    async def keep(self, record: JobRecord, *events: JobEvent) -> None:
+        """Write a record, then tell what that means."""
+        await self.on_disk(lambda: self._store.update(record))
+        self._hub.publish(events)
+
+    async def on_disk(self, call: Callable[[], T]) -> T:
+        """Let the disk's thread do something."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call)
+
+
+def job_of(record: JobRecord) -> Job:
+    """Show a stored job as the rest of the program sees it."""
+    spec = record.spec
+    return Job(
+        id=JobId(record.id),
+        name=spec.name,
+        program=spec.program,
+        args=spec.args,
+        ranks=spec.ranks,
+        state=JobState(record.state.value),
+        submitted_at=record.submitted_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        exit_code=record.exit_code,
+        attempt=record.attempt,
+        allocation=_allocation(record),
+        reason=record.reason,
+        per_node=spec.per_node,
+        each=spec.each,
+        nodes=spec.nodes,
+        exclude=spec.exclude,
+        priority=spec.priority,
+        held_by=record.held_by,
+        time_limit=spec.time_limit,
+        on_node_loss=OnNodeLoss(spec.on_node_loss.value),
+        max_attempts=spec.max_attempts,
+    )
+
+
+def attempt_of(record: JobRecord) -> Attempt:
+    """Give the newest attempt of a job."""
+    return Attempt(JobId(record.id), record.attempt, record.spec, record.hosts, Path(record.dir))
+
+
+def _allocation(record: JobRecord) -> tuple[Allocation, ...]:
+    parts: list[Allocation] = []
+    rank = 0
+    for host in record.hosts:
+        ranks = tuple(range(rank, rank + host.slots))
+        parts.append(Allocation(NodeId(host.host_key_alias), host.name, host.slots, host.boot_id, ranks))
+        rank += host.slots
+    return tuple(parts)

@@ -1,0 +1,96 @@
+"""How fast output is captured, against `mpirun > file` with the same arguments, in alternating rounds.
+
+    python tests/bench/job_output.py [--lines 1000000] [--rounds 7] [--ranks 1] [--launcher PATH]
+        [--program seq|python]
+
+For the bare launcher the time from its start to its end; for the runner what its status says, from before the
+launcher starts until its log is whole and nothing of the job is left. Each rank prints so many lines. Beside
+the rates it says what each of the two has in its file at the end: a launcher may lose lines by itself.
+"""
+
+import argparse
+import os
+import secrets
+import select
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from jobs.attempt import AttemptFiles, AttemptPlan, read_status
+from jobs.detach import launch
+from jobs.hostfile import Host
+from jobs.launchers import detect
+from jobs.logparts import parts
+from jobs.prepare import Site, prepare
+from jobs.spec import JobSpec
+
+PYTHON = "import sys\nfor i in range(int(sys.argv[1])): print('step', i, 'energy', i * 0.5)\n"
+
+
+def bare(plan: AttemptPlan, output: Path) -> tuple[float, int]:
+    """Give the seconds of the launcher alone, and the lines in its file."""
+    with output.open("wb") as file:
+        began = time.monotonic()
+        environment = {**os.environ, **plan.env}
+        subprocess.run(plan.argv, stdin=subprocess.DEVNULL, stdout=file, env=environment, check=True)
+        took = time.monotonic() - began
+    return took, output.read_bytes().count(b"\n")
+
+
+def captured(folder: Path) -> tuple[float, int]:
+    """Give the seconds of the runner, and the lines in its log."""
+    process = os.pidfd_open(launch(folder))
+    select.select([process], [], [])
+    os.close(process)
+    status = read_status(folder)
+    assert status is not None
+    assert status.ended_at is not None
+    assert status.exit_code == 0, status
+    log = AttemptFiles(folder).log
+    return status.ended_at - status.started_at, sum(
+        part.path.read_bytes().count(b"\n") for part in parts(log)
+    )
+
+
+def main() -> None:
+    """Run it."""
+    options = argparse.ArgumentParser(description="Measure the capture of output.")
+    options.add_argument("--lines", type=int, default=1_000_000)
+    options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--ranks", type=int, default=1)
+    options.add_argument("--launcher")
+    options.add_argument("--program", choices=("seq", "python"), default="seq")
+    asked = options.parse_args()
+    launcher = detect(asked.launcher)
+    ratios: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="sciabc-") as name:
+        home = Path(name)
+        printer = home / "printer.py"
+        printer.write_text(PYTHON)
+        program = "/usr/bin/seq" if asked.program == "seq" else str(printer)
+        spec = JobSpec(program, (str(asked.lines),), asked.ranks, "printer", str(home), {})
+        site = Site(known_hosts=home / "known_hosts", uid=os.geteuid())
+        host = Host("head", "127.0.0.1", asked.ranks, local=True)
+        print(f"{launcher.title}, {asked.ranks} ranks x {asked.lines} lines of {asked.program}")
+        for number in range(asked.rounds):
+            folder = home / f"attempt-{number}"
+            token = secrets.token_hex(16)
+            plan = prepare(folder, launcher, spec, [host], job=1, attempt=1, token=token, site=site)
+            if number % 2:
+                ours, plain = captured(folder), bare(plan, home / "output")
+            else:
+                plain, ours = bare(plan, home / "output"), captured(folder)
+            ratios.append(plain[0] / ours[0])
+            print(
+                f"  > file {plain[0]:6.2f} s {plain[1]:9,} lines   "
+                f"captured {ours[0]:6.2f} s {ours[1]:9,} lines   rate {ratios[-1]:.2f} x"
+            )
+            for part in parts(AttemptFiles(folder).log):
+                part.path.unlink()
+    print(f"  median {statistics.median(ratios):.2f} x, worst {min(ratios):.2f} x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""Why an attempt ends: orders, the time limit, a runner that is killed; and that nothing is left of it."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobs import procs
+from jobs.attempt import (
+    AttemptFiles,
+    AttemptStatus,
+    Order,
+    read_order,
+    read_plan,
+    read_status,
+    read_unswept,
+    write_ended,
+    write_order,
+    write_status,
+)
+from jobs.attendance import _duration
+from jobs.detach import cancel, clear, launch, runner_alive
+from jobs.errors import StoreError
+from jobs.hostfile import Host
+from jobs.logstore import parse_line
+from jobs.sshconfig import ssh_config
+from jobs.states import JobState
+from tests.head.servers import running_sshd
+
+Until = Callable[[Callable[[], bool]], None]
+EndOf = Callable[[int, Path], AttemptStatus]
+StartPython = Callable[..., tuple[int, Path]]
+
+_FOREVER = "import signal; print('up'); signal.pause()"
+_STUBBORN = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up')\nwhile True: signal.pause()"
+)
+_LOST = Order(JobState.NODE_FAIL, "node03 was lost. Next: sciabc-tui nodes")
+
+
+def _texts(folder: Path) -> list[bytes]:
+    path = AttemptFiles(folder).log
+    data = path.read_bytes() if path.exists() else b""
+    return [parse_line(record).text for record in data.split(b"\n")[:-1]]
+
+
+def _up(folder: Path) -> bool:
+    return b"up" in _texts(folder)
+
+
+def _token(folder: Path) -> str:
+    return read_plan(folder).token
+
+
+# ---------------------------------------------------------------- orders
+
+
+@pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.NODE_FAIL, JobState.TIMEOUT, JobState.FAILED])
+def test_an_order_is_what_the_end_says(
+    start_python: StartPython, end_of: EndOf, until: Until, state: JobState
+) -> None:
+    """The head's state and reason become the attempt's; how the launcher ended is kept beside them."""
+    pid, folder = start_python(_FOREVER)
+    until(lambda: _up(folder))
+    write_order(folder, Order(state, "because. Next: think"))
+    assert cancel(folder)
+    status = end_of(pid, folder)
+    assert (status.state, status.error, status.signal) == (state, "because. Next: think", signal.SIGTERM)
+
+
+def test_an_order_without_a_reason_says_its_word(
+    start_python: StartPython, end_of: EndOf, until: Until
+) -> None:
+    """Nothing to explain is no empty line."""
+    pid, folder = start_python(_FOREVER)
+    until(lambda: _up(folder))
+    write_order(folder, Order(JobState.CANCELLED))
+    cancel(folder)
+    assert end_of(pid, folder).error == "cancelled"
+
+
+def test_an_order_before_the_launch_starts_nothing(
+    start_python: StartPython, end_of: EndOf, tmp_path: Path
+) -> None:
+    """What was ended before it began never ran: no launcher, no output, the ordered state."""
+    _, folder = start_python(f"open({str(tmp_path / 'ran')!r}, 'w')", launched=False)
+    write_order(folder, _LOST)
+    status = end_of(launch(folder), folder)
+    assert (status.state, status.error, status.launcher_pid) == (_LOST.state, _LOST.reason, None)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_damaged_order_still_ends_it(start_python: StartPython, end_of: EndOf, until: Until) -> None:
+    """Whoever wrote it wanted an end."""
+    pid, folder = start_python(_FOREVER)
+    until(lambda: _up(folder))
+    AttemptFiles(folder).order.write_text('{"state":"running"')
+    cancel(folder)
+    assert end_of(pid, folder).state is JobState.CANCELLED
+
+
+def test_an_order_after_the_end_changes_nothing(start_python: StartPython, end_of: EndOf) -> None:
+    """A job that completed stays so."""
+    pid, folder = start_python("pass")
+    status = end_of(pid, folder)
+    write_order(folder, _LOST)
+    assert not cancel(folder)
+    assert clear(folder) == status
+    assert read_status(folder) == status
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.RUNNING, JobState.COMPLETED])
+def test_no_other_end_can_be_ordered(state: JobState) -> None:
+    """Nobody can order a job to be completed."""
+    with pytest.raises(ValueError, match="can't be ordered"):
+        Order(state)
+
+
+def test_an_order_is_private_and_whole(tmp_path: Path) -> None:
+    """It is for its owner's eyes and comes back as it went; none is no error."""
+    assert read_order(tmp_path) is None
+    write_order(tmp_path, _LOST)
+    assert read_order(tmp_path) == _LOST
+    assert AttemptFiles(tmp_path).order.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lost_node_leaves_no_time_for_a_long_grace(
+    start_python: StartPython, end_of: EndOf, until: Until
+) -> None:
+    """A launcher that hangs because of a lost node is killed long before the grace of a cancel is over."""
+    pid, folder = start_python(_STUBBORN, grace=60.0)
+    until(lambda: _up(folder))
+    write_order(folder, _LOST)
+    began = time.monotonic()
+    cancel(folder)
+    status = end_of(pid, folder)
+    assert time.monotonic() - began < 5.0
+    assert (status.state, status.signal) == (JobState.NODE_FAIL, signal.SIGKILL)
+
+
+# ---------------------------------------------------------------- the time limit
+
+
+@pytest.mark.parametrize(("code", "number"), [(_FOREVER, signal.SIGTERM), (_STUBBORN, signal.SIGKILL)])
+def test_the_time_limit_ends_it(
+    start_python: StartPython, end_of: EndOf, code: str, number: signal.Signals
+) -> None:
+    """At the limit the launcher is asked to end, after the grace made to; the reason says what to do."""
+    began = time.monotonic()
+    pid, folder = start_python(code, time_limit=2.0)
+    status = end_of(pid, folder)
+    assert time.monotonic() - began >= 2.0
+    assert (status.state, status.signal) == (JobState.TIMEOUT, number)
+    assert status.error == "time limit of 2 s reached. Next: give --time more"
+
+
+def test_a_job_within_its_limit_is_left_alone(start_python: StartPython, end_of: EndOf) -> None:
+    """A limit that is not reached is not spoken of."""
+    status = end_of(*start_python("pass", time_limit=600.0))
+    assert (status.state, status.error) == (JobState.COMPLETED, "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(600.0, "10 min"), (90.0, "1 min 30 s"), (5400.0, "1 h 30 min"), (0.5, "0.5 s"), (86400.0, "24 h")],
+)
+def test_a_limit_is_told_as_people_say_it(seconds: float, text: str) -> None:
+    """In hours, minutes and seconds, without those that are none."""
+    assert _duration(seconds) == text
+
+
+# ---------------------------------------------------------------- a killed runner
+
+
+def test_the_launcher_dies_with_the_runner(start_python: StartPython, end_of: EndOf, until: Until) -> None:
+    """The kernel tells the launcher that its runner was killed, with no head there to do it."""
+    code = """
+import signal, sys
+def end(number, frame): open("ended", "w").write(str(number)); sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("up")
+while True: signal.pause()
+"""
+    pid, folder = start_python(code)
+    until(lambda: _up(folder))
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not procs.of_job(_token(folder)))
+    assert (folder.parent / "ended").read_text() == "15"
+    assert end_of(pid, folder).state is JobState.RUNNING
+
+
+def test_a_killed_runner_is_told(start_python: StartPython, end_of: EndOf, until: Until) -> None:
+    """The stubborn rest is ended, and the final status says that the runner was killed; once is enough."""
+    pid, folder = start_python(_STUBBORN)
+    until(lambda: _up(folder))
+    with pytest.raises(StoreError, match="has a living runner"):
+        clear(folder)
+    os.kill(pid, signal.SIGKILL)
+    end_of(pid, folder)
+    assert not runner_alive(folder)
+    assert not cancel(folder)
+    status = clear(folder, at=1_800_000_000.0)
+    assert status is not None
+    assert (status.state, status.ended_at) == (JobState.FAILED, 1_800_000_000.0)
+    assert status.error == "its runner was killed. Next: sciabc-tui logs 7"
+    assert not procs.of_job(_token(folder))
+    assert read_status(folder) == status == clear(folder, at=1_900_000_000.0)
+
+
+def test_what_was_ordered_is_what_a_killed_runner_ends_as(
+    start_python: StartPython, end_of: EndOf, until: Until
+) -> None:
+    """A job that was being cancelled when its runner was killed is cancelled."""
+    pid, folder = start_python(_STUBBORN, grace=60.0)
+    until(lambda: _up(folder))
+    write_order(folder, Order(JobState.CANCELLED, "by ada"))
+    os.kill(pid, signal.SIGKILL)
+    end_of(pid, folder)
+    status = clear(folder)
+    assert status is not None
+    assert (status.state, status.error) == (JobState.CANCELLED, "by ada")
+
+
+def test_a_runner_killed_while_it_cleaned_changes_nothing(start_python: StartPython) -> None:
+    """How the launcher ended was written down before the cleaning: that is the truth."""
+    _, folder = start_python("pass", launched=False)
+    write_status(folder, AttemptStatus(JobState.RUNNING, 1.0))
+    write_ended(folder, AttemptStatus(JobState.COMPLETED, 1.0, exit_code=0, ended_at=2.0))
+    status = clear(folder)
+    assert status is not None
+    assert (status.state, status.exit_code) == (JobState.COMPLETED, 0)
+
+
+def test_nothing_launched_is_nothing_to_clear(start_python: StartPython) -> None:
+    """No status means that it can be launched again."""
+    _, folder = start_python("pass", launched=False)
+    assert clear(folder) is None
+
+
+# ---------------------------------------------------------------- other nodes
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["the runner ends", "the runner is killed"])
+def test_other_nodes_are_clean_when_the_end_stands(
+    tmp_path: Path, start_python: StartPython, end_of: EndOf, until: Until, killed: bool
+) -> None:
+    """By the runner or by the head after it: the node's staged folder is gone, the silent one is named."""
+    token = "fedcba9876543210" * 2
+    node = tmp_path / "node"
+    node.mkdir()
+    staged = node / ".cache" / "sciabc" / "jobs" / token
+    staged.mkdir(parents=True)
+    with running_sshd(node) as sshd, socket.create_server(("127.0.0.2", 0)) as silent:
+        hosts = (
+            Host("node01", "127.0.0.1", 1, port=sshd.port, host_key_alias="node01"),
+            Host("node02", "127.0.0.2", 1, port=silent.getsockname()[1]),
+        )
+        known = tmp_path / "known_hosts"
+        known.write_text(f"node01 {sshd.keys.public}\n")
+        env = {"SCIABC_JOB_TOKEN": token}
+        _, folder = start_python(_FOREVER, launched=False, hosts=hosts, token=token, env=env)
+        text = ssh_config(hosts, known_hosts=known, identity=node / "id_ed25519")
+        AttemptFiles(folder).ssh_config.write_text(text)
+        pid = launch(folder)
+        until(lambda: _up(folder))
+        write_order(folder, _LOST)
+        began = time.monotonic()
+        if killed:
+            os.kill(pid, signal.SIGKILL)
+            end_of(pid, folder)
+            status = clear(folder)
+        else:
+            cancel(folder)
+            status = end_of(pid, folder)
+            assert time.monotonic() - began < 4.5  # 3 s, and what a busy machine adds
+    assert status is not None
+    assert (status.state, status.error) == (_LOST.state, _LOST.reason)
+    assert read_unswept(folder) == ("node02",)
+    assert not staged.exists()

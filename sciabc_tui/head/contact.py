@@ -42,6 +42,9 @@ SHORTEST_REST, LONGEST_REST = 0.5, 30.0
 OFTEN_FOR = 600.0
 """Seconds after its loss in which a silent node is dialled every two seconds: it is being plugged back."""
 
+TOLD_HOLDS = 600.0
+"""Seconds for which a node is not asked again in the same boot what MPI and Python it has."""
+
 READ_ANEW = 30.0
 """Seconds after which the host key of a node that waits for approval is read again; between, TCP will do."""
 
@@ -77,6 +80,7 @@ class Contact:
         self._called = True
         self._lost_at: Instant | None = None
         self._read_at: Instant | None = None
+        self._asked_at: Instant | None = None
         self._double: _Double | None = None
         self._period: float | None = None
         self._renewing = False
@@ -227,7 +231,8 @@ class Contact:
     async def _log_in(self, node: Node, login: Login, connection: socket.socket) -> float:
         period = asked_period(self._means.hub.state)
         credentials = self._means.credentials_for(node)
-        work = partial(open_stream, login=login, credentials=credentials, period=period)
+        boot_id = self._told_boot()
+        work = partial(open_stream, login=login, credentials=credentials, period=period, boot_id=boot_id)
         try:
             stream = await self._means.members.do(connection, work)
         except LoginDenied as denied:
@@ -235,11 +240,20 @@ class Contact:
             self._means.hub.observe([LoginRefused(node.id, str(denied))])
             return CONTACT_PERIOD
         self._prove(node, login.address, login.host_key)
+        if not boot_id:
+            self._asked_at = self._means.clock.monotonic()
         ended = await self._follow(node, stream, period)
         if ended is not None and not ended.started:
             self._means.hub.observe([LoginRefused(node.id, str(no_readings(login, ended.reason)))])
             return CONTACT_PERIOD
         return SHORTEST_REST if ended is not None else 0.0
+
+    def _told_boot(self) -> str:
+        """Give the boot of which the node told its MPI and Python lately: to find out costs it most."""
+        facts, asked_at = self._node.facts, self._asked_at
+        if facts is None or not facts.python or asked_at is None:
+            return ""
+        return facts.boot_id if self._means.clock.monotonic() - asked_at < TOLD_HOLDS else ""
 
     def _prove(self, node: Node, address: str, key: HostKey) -> None:
         self._lost_at = None

@@ -5,6 +5,7 @@ A process that is started each second costs twenty times what all the reading co
 are asked seldom; what the MPI and Python there are is found out once, in the background.
 """
 
+import re
 import shlex
 
 DISK_PERIOD = 30.0
@@ -199,6 +200,8 @@ while read -r now; do
 done
 """
 
+_BOOT_ID = re.compile(r"[0-9a-f-]{36}")
+
 # Nothing ever comes through bash's own pipe, so that each `read` ends by its timeout: a status over 128.
 _BEATS = """\
 beats() {
@@ -209,8 +212,21 @@ beats() {
 """
 
 
-def script(marker: str, period: float) -> str:
-    """Give what a POSIX sh on the node reads from its standard input; `period` in seconds."""
+def later(boot_id: str) -> str:
+    """Give what tells in the background what MPI and Python there are, but in this run of the kernel."""
+    if not _BOOT_ID.fullmatch(boot_id):  # it came from a node, and goes into a shell
+        return _LATER
+    return f'[ "$(cat /proc/sys/kernel/random/boot_id)" = {boot_id} ] ||\n{_LATER}'
+
+
+def script(marker: str, period: float, boot_id: str = "") -> str:
+    """Give what a POSIX sh on the node reads from its standard input.
+
+    Args:
+        marker: Printed before the first reading.
+        period: Seconds between two readings.
+        boot_id: In this run of the node's kernel nobody needs to be told what MPI and Python there are.
+    """
     values = {
         "marker": marker,
         "period": f"{period:g}",
@@ -221,7 +237,7 @@ def script(marker: str, period: float) -> str:
     given = " ".join(f"-v {name}={value}" for name, value in values.items())
     return (
         f"LC_ALL=C; export LC_ALL\n{_BEATS}"
-        f"SCIABC_LATER={shlex.quote(_LATER)}; export SCIABC_LATER\n"
+        f"SCIABC_LATER={shlex.quote(later(boot_id))}; export SCIABC_LATER\n"
         f"SCIABC_ASKER={shlex.quote(ASKER)}; export SCIABC_ASKER\n"
         # only mawk needs and knows the option: it takes each beat as it comes
         f"beats {period:g} </dev/null | exec awk -W interactive {given} {shlex.quote(PROGRAM)}\n"

@@ -44,9 +44,9 @@ _OPEN_MPI = re.compile(r"\(Open MPI\) (\d[\w.+-]*)")
 _MPICH = re.compile(r"HYDRA build details:\s+Version:\s+(\d[\w.+-]*)")
 
 
-def script(period: float = READING_PERIOD) -> str:
-    """Give what a POSIX sh on the node reads from its standard input; `period` in seconds."""
-    return node_program.script(MARKER, period)
+def script(period: float = READING_PERIOD, boot_id: str = "") -> str:
+    """Give what a POSIX sh on the node reads from its standard input; see `node_program.script`."""
+    return node_program.script(MARKER, period, boot_id)
 
 
 class Parser:

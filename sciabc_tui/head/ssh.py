@@ -117,7 +117,11 @@ class Stream:
 
 
 def open_stream(
-    connection: socket.socket, login: Login, credentials: Credentials, period: float = READING_PERIOD
+    connection: socket.socket,
+    login: Login,
+    credentials: Credentials,
+    period: float = READING_PERIOD,
+    boot_id: str = "",
 ) -> Stream:
     """Check the host key, log in and start the readings on a connected socket, which the stream then owns.
 
@@ -126,6 +130,7 @@ def open_stream(
         login: Whom to be, and who must be met.
         credentials: The keys to try.
         period: Seconds between two readings.
+        boot_id: The run of the node's kernel of which it is known what MPI and Python there are.
 
     Raises:
         Unreachable: No SSH server, or it went away.
@@ -136,7 +141,7 @@ def open_stream(
     try:
         _check(offered, login.host_key)
         _log_in(transport, login, credentials)
-        return Stream(transport, _start(transport, login, period))
+        return Stream(transport, _start(transport, login, readings.script(period, boot_id)))
     except BaseException:
         transport.end()
         raise
@@ -164,12 +169,12 @@ def _check(offered: HostKey, approved: HostKey) -> None:
         raise HostKeyMismatch(offered)
 
 
-def _start(transport: Transport, login: Login, period: float) -> paramiko.Channel:
+def _start(transport: Transport, login: Login, script: str) -> paramiko.Channel:
     try:
         channel = transport.open_session(timeout=_CHANNEL_WITHIN)
         # through standard input, so that no login shell's quoting rules matter
         channel.exec_command("exec sh")
-        channel.sendall(readings.script(period).encode())
+        channel.sendall(script.encode())
         channel.shutdown_write()
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise no_readings(login, "it starts no program") from error

@@ -22,7 +22,7 @@ if __name__ == "__main__":  # run as a script
 from typing_extensions import override
 
 from sciabc_tui.cli import wire
-from sciabc_tui.cli.main import main as run_program
+from sciabc_tui.cli.daemon import main as run_daemon
 from sciabc_tui.cluster.observations import Observation, ReadingTaken, Ticked
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ports import Clock
@@ -84,8 +84,7 @@ class MeasuredHub(StateHub):
 def serve() -> None:
     """Be the head service, measured."""
     wire.StateHub = MeasuredHub
-    sys.argv = ["sciabc-tui", "head"]
-    run_program()
+    sys.exit(run_daemon([]))
 
 
 def saturate(loops: int) -> list[subprocess.Popen[bytes]]:

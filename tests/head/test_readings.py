@@ -555,3 +555,14 @@ def test_hostile_bytes_never_raise_and_pieces_do_not_matter(data: bytes, cuts: l
         assert len(pieces._rest) <= LINE_LIMIT
     assert tuple(found) == expected
     assert (pieces.started, pieces.refused) == (whole.started, whole.refused)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_known_of_this_boot_is_not_found_out_again(known: bool) -> None:
+    """Nodes that come back by their hundreds start neither mpirun nor Python for us."""
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if known else "no $(reboot)"
+    told = subprocess.run(
+        ["sh", "-c", node_program.later(boot_id)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert told.stdout.startswith("V\t") is not known
+    assert "reboot" not in readings.script(1.0, "no $(reboot)")

@@ -108,18 +108,21 @@ def test_clones_that_swap_names_and_addresses_keep_their_identities(lab: LabFact
     flight.start()
     with flight.watch() as watch:
         ids: dict[str, str] = {}
+        one.power_on()
+        two.power_on()
         for board in (one, two):
-            board.power_on()
             key = board.host_key_fingerprint
-            found = watch.change(lambda change, key=key: change.fingerprint == key)
-            flight.run("nodes", "approve", found.name, "--yes")
+            watch.change(lambda change, key=key: change.fingerprint == key)
+        flight.run("nodes", "approve", "--all", "--yes")
+        for board in (one, two):
+            key = board.host_key_fingerprint
             ids[key] = ready(watch, key).id
         assert len(set(ids.values())) == 2
         for board in (one, two):
             board.power_off()
         cut = time.monotonic()
         addresses = {one.name: two.address, two.name: one.address}
-        for board in (two, one):  # the other one is up first, and takes the name
+        for board in (one, two):
             board.power_on(addresses[board.name])
         for board in (one, two):
             ready(watch, board.host_key_fingerprint, board.address, since=cut)

@@ -27,6 +27,8 @@ from sciabc_tui.api.messages import (
     Jobs,
     LogChunk,
     LogFilter,
+    PreflightReport,
+    PreflightWish,
     Priority,
     Refusal,
     SubmitJob,
@@ -130,6 +132,15 @@ class Client:
     def submit(self, request: SubmitJob, /) -> Job:
         """Put a job into the queue."""
         return _decoded(self._post(f"/{VERSION}/jobs", request), Submitted).job
+
+    def preflight(self, wish: PreflightWish, /) -> PreflightReport:
+        """Check whether nodes are fit for a job; takes seconds.
+
+        Raises:
+            NotFound: There is no such node.
+            CommandRefused: There is nothing to check, or the program can't be run as it stands.
+        """
+        return _decoded(self._post(f"/{VERSION}/preflight", wish), PreflightReport)
 
     def cancel(self, job: JobId, /) -> None:
         """Cancel a job."""

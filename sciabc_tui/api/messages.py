@@ -88,6 +88,53 @@ class AddNode(Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, Meta(max_length=300)]
 
 
+class PreflightWish(Struct, frozen=True, forbid_unknown_fields=True):
+    """Check whether nodes are fit for a job.
+
+    Attributes:
+        program: As in `SubmitJob`; empty: whatever the nodes are fit for without one.
+        cwd: Where it shall run; empty: the home directory.
+        nodes: The nodes to check, by name; none: all that may take jobs.
+        exclude: The nodes to leave out.
+        fresh: Ask every node, also one that answered a moment ago.
+    """
+
+    program: Text = ""
+    cwd: Text = ""
+    nodes: tuple[Text, ...] = ()
+    exclude: tuple[Text, ...] = ()
+    fresh: bool = False
+
+
+class PreflightCheck(Struct, frozen=True):
+    """One cell of the grid: what was checked on a node, and what came of it."""
+
+    subject: str
+    """`ssh`, `mpi`, `mpi4py`, `program`, `directory`, `memory`, `disk` or `clock`."""
+    verdict: Literal["ok", "warn", "fail", "unknown"]
+    value: str
+    """What was found, in a few words."""
+    fix: str = ""
+    """`Next: ...`; empty if all is well, or if another check's fix is what comes first."""
+
+
+class PreflightRow(Struct, frozen=True):
+    """What was found on a node."""
+
+    node: str
+    age: float
+    """Seconds since the node was asked."""
+    checks: tuple[PreflightCheck, ...]
+
+
+class PreflightReport(Struct, frozen=True):
+    """What was found; every row has the same checks in the same order."""
+
+    launcher: str
+    """What the nodes must fit, such as `Open MPI 5.0.11`."""
+    rows: tuple[PreflightRow, ...]
+
+
 class Events(Struct, frozen=True):
     """Events, oldest first."""
 

@@ -2,7 +2,14 @@
 
 from typing import Protocol
 
-from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.api.messages import (
+    EVERY_LINE,
+    LogChunk,
+    LogFilter,
+    PreflightReport,
+    PreflightWish,
+    SubmitJob,
+)
 from sciabc_tui.cluster.job import Job, JobCommand, JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import NodeCommand
@@ -36,6 +43,10 @@ class Backend(Protocol):
 
     async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
         """Give the newest events with a number above `since`, the oldest first."""
+        ...
+
+    async def preflight(self, wish: PreflightWish) -> PreflightReport:
+        """Check whether nodes are fit for a job; raises `NotFound` or `CommandRefused`."""
         ...
 
     async def submit(self, request: SubmitJob, *, by: str) -> Job:

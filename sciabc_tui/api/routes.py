@@ -19,6 +19,7 @@ from sciabc_tui.api.messages import (
     Jobs,
     LogChunk,
     LogFilter,
+    PreflightWish,
     Priority,
     SubmitJob,
     Submitted,
@@ -100,6 +101,7 @@ class Routes:
             web.post(f"{job}/requeue", self._requeue),
             web.post(f"{job}/priority", self._prioritise),
             web.get(f"{job}/log", self._log),
+            web.post(f"{root}/preflight", self._preflight),
             web.get(f"{root}/hostfile", self._hostfile),
         ]
 
@@ -214,6 +216,10 @@ class Routes:
         asked = await _body(request, SubmitJob)
         job = await self._backend.submit(asked, by=_caller(request))
         return _json(msgspec.json.encode(Submitted(job)), status=201)
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        asked = await _body(request, PreflightWish)
+        return _json(msgspec.json.encode(await self._backend.preflight(asked)))
 
     async def _job(self, request: web.Request) -> web.Response:
         return _json(msgspec.json.encode(await self._find_job(_job_id(request))))

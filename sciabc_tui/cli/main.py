@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sciabc_tui.cli import events, jobs, nodes, operate, run, service, settings, status
+from sciabc_tui.cli import events, jobs, nodes, operate, preflight, run, service, settings, status
 from sciabc_tui.cli.failures import EXIT_CODES, Commands
 from sciabc_tui.cli.output import examples, say, survive_any_locale
 from sciabc_tui.cli.session import Session
@@ -75,6 +75,13 @@ app.command(
 app.command(epilog=f"{run.EXAMPLES}\n\n{EXIT_CODES}", context_settings={"ignore_unknown_options": True})(
     run.run
 )
+app.command(
+    epilog=examples(
+        "sciabc-tui preflight",
+        "sciabc-tui preflight ./simulate -w node[01-04]",
+        "sciabc-tui preflight hello --fresh --json",
+    )
+)(preflight.preflight)
 app.command(epilog=examples("sciabc-tui jobs", "sciabc-tui jobs -n 100 --json"))(jobs.jobs)
 app.command(
     epilog=examples("sciabc-tui logs 7", "sciabc-tui logs 7 -f", "sciabc-tui logs 7 --rank 0 > rank0.txt")

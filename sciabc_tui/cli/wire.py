@@ -33,6 +33,7 @@ from sciabc_tui.head.ledger import Ledger
 from sciabc_tui.head.lock import single_instance
 from sciabc_tui.head.nodes_txt import NodesTxt
 from sciabc_tui.head.ports import Clock, Runs
+from sciabc_tui.head.preflight import AT_ONCE
 from sciabc_tui.head.service import HeadService, Part, Ticker, run_parts, until_nobody_needs_it
 from sciabc_tui.head.statics import parse_nodes
 from sciabc_tui.head.sweeper import Sweeper
@@ -117,6 +118,7 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         ThreadPoolExecutor(1, thread_name_prefix="disk") as disk,
         ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
         ThreadPoolExecutor(3, thread_name_prefix="sweep") as sweeper,
+        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="preflight") as askers,
     ):
         events = EventLog(state_dir, disk)
         hub = StateHub(clock, State(log=events.load()))
@@ -129,7 +131,7 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         world: World = (
             Simulation(clock, disk)
             if demo
-            else Reality(settings, hub, clock, users, trust.known_hosts, worker, sweeper)
+            else Reality(settings, hub, clock, users, trust.known_hosts, worker, sweeper, askers)
         )
         folder = state_dir / "jobs"
         ledger = Ledger(hub, store, disk)
@@ -156,7 +158,7 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
             Part("the front panel", panel(settings.panel, clock, simulated=demo)),
         )
         async with ApiServer(
-            HeadService(hub, dispatcher, events, added, historian), settings.paths.socket
+            HeadService(hub, dispatcher, events, added, historian, world.preflight), settings.paths.socket
         ) as server:
             await _until_told(parts, hub, server, herald, clock=clock, linger=linger)
 

@@ -23,8 +23,9 @@ from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.local import LocalNode
 from sciabc_tui.head.netlink import NetlinkWatch
 from sciabc_tui.head.ports import Clock, Runs
+from sciabc_tui.head.preflight import DemoPreflight, Preflight
 from sciabc_tui.head.runs import MpiRuns, find_launchers
-from sciabc_tui.head.service import Part
+from sciabc_tui.head.service import Part, Preflights
 from sciabc_tui.head.ssh import Credentials
 from sciabc_tui.head.ssh_config import SshConfigFile
 from sciabc_tui.head.statics import StaticNodes, parse_nodes
@@ -39,6 +40,11 @@ class World(Protocol):
     @property
     def runs(self) -> Runs:
         """What launches attempts."""
+        ...
+
+    @property
+    def preflight(self) -> Preflights:
+        """What asks nodes whether they are fit for a job."""
         ...
 
     def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
@@ -58,6 +64,7 @@ class Reality:
         known_hosts: Path,
         worker: Executor,
         sweeper: Executor,
+        askers: Executor,
     ) -> None:
         """Touch nothing yet.
 
@@ -80,13 +87,17 @@ class Reality:
             allow_root=settings.jobs.allow_root,
             log_limit=settings.jobs.log_limit * 2**20,
         )
+        launchers = find_launchers(settings.jobs.launcher)
         self.runs = MpiRuns(
-            find_launchers(settings.jobs.launcher),
+            launchers,
             site,
             surroundings=self,
             clock=clock,
             worker=worker,
             sweeper=sweeper,
+        )
+        self.preflight = Preflight(
+            launchers, site, surroundings=self, users=users, clock=clock, worker=askers
         )
 
     def parts(self, _dispatcher: Dispatcher, /) -> Sequence[Part]:
@@ -142,6 +153,7 @@ class Simulation:
     def __init__(self, clock: Clock, disk: Executor) -> None:
         self._clock = clock
         self.runs = DemoRuns(clock, disk)
+        self.preflight = DemoPreflight()
 
     def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
         """Give the script."""

@@ -4,8 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.api.messages import (
+    EVERY_LINE,
+    LogChunk,
+    LogFilter,
+    PreflightReport,
+    PreflightWish,
+    SubmitJob,
+)
 from sciabc_tui.cluster.job import Job, JobCommand, JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand, Ticked
@@ -31,6 +39,14 @@ LINGER = 5.0
 """Seconds that a service which a client started for itself stays after the last client went."""
 
 
+class Preflights(Protocol):
+    """Asks nodes whether they are fit. `sciabc_tui.head.preflight.Preflight` is the real one."""
+
+    async def run(self, state: State, wish: PreflightWish) -> PreflightReport:
+        """Ask; raises `NotFound` or `CommandRefused`."""
+        ...
+
+
 class HeadService:
     """What the API serves: the state, and what may be asked of it."""
 
@@ -41,12 +57,14 @@ class HeadService:
         events: EventLog,
         added: AddedNodes,
         historian: Historian,
+        preflight: Preflights,
     ) -> None:
         self._hub = hub
         self._dispatcher = dispatcher
         self._events = events
         self._added = added
         self._historian = historian
+        self._preflight = preflight
 
     @property
     def state(self) -> State:
@@ -82,6 +100,15 @@ class HeadService:
     async def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
         """Give the newest events with a number above `since`, the oldest first."""
         return await self._events.read(since, limit, self._hub.state.log)
+
+    async def preflight(self, wish: PreflightWish) -> PreflightReport:
+        """Check whether nodes are fit for a job.
+
+        Raises:
+            NotFound: There is no such node.
+            CommandRefused: There is nothing to check, or the program can't be run as it stands.
+        """
+        return await self._preflight.run(self._hub.state, wish)
 
     async def submit(self, request: SubmitJob, *, by: str) -> Job:
         """Check a job and put it into the queue.

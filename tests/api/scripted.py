@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.api.messages import (
+    EVERY_LINE,
+    LogChunk,
+    LogFilter,
+    PreflightCheck,
+    PreflightReport,
+    PreflightRow,
+    PreflightWish,
+    SubmitJob,
+)
 from sciabc_tui.api.server import ApiServer
 from sciabc_tui.cluster.job import Allocation, CancelJob, Job, JobCommand, JobId, JobState, RequeueJob
 from sciabc_tui.cluster.node import Facts, HostKey, Node, NodeId, Origin, Readiness, Reading, Trust
@@ -108,6 +117,10 @@ class ScriptedBackend:
         self.cancelled: list[tuple[JobId, str]] = []
         self.directed: list[JobCommand] = []
         self.logs: dict[JobId, bytes] = {JobId(1): HELLO, JobId(2): b"", JobId(3): HELLO[:102]}
+        self.wishes: list[PreflightWish] = []
+        self.report = PreflightReport(
+            "Open MPI 5.0.11", (PreflightRow("head", 0.0, (PreflightCheck("ssh", "ok", "this machine"),)),)
+        )
         self.reads = 0
         self.wanted = EVERY_LINE
         self._news = asyncio.Event()
@@ -164,6 +177,13 @@ class ScriptedBackend:
         if command.node == "id-head":
             raise CommandRefused("The head node can't be forgotten. Next: sciabc-tui nodes drain head")
         self.commands.append(command)
+
+    async def preflight(self, wish: PreflightWish) -> PreflightReport:
+        """Keep the wish; give what the test laid ready."""
+        if wish.program == "missing":
+            raise CommandRefused("program: missing not found. Next: give its path")
+        self.wishes.append(wish)
+        return self.report
 
     async def submit(self, request: SubmitJob, *, by: str) -> Job:
         """Play what the program's name tells."""

@@ -14,12 +14,13 @@ from typing import IO, Self
 
 from jobs import procs
 from jobs.attempt import AttemptPlan, Order
+from jobs.cuts import Cuts
 from jobs.logbulk import Tagged
 from jobs.logstore import Stream
 from jobs.logwriter import LogWriter
 from jobs.outcome import Ending
 from jobs.states import JobState
-from jobs.tags import Piece, Splitter
+from jobs.tags import Piece, Splitter, cuts_output, is_alone
 
 # More than the kernel's 64 KiB: a launcher that prints much waits less often for us.
 _PIPE_BYTES = 1024 * 1024
@@ -66,6 +67,7 @@ class Attendance:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._selector = selectors.DefaultSelector()
         self._splitters: dict[int, Splitter] = {}
+        self._cuts: dict[int, Cuts] = {}
         self._trickles = False
         self._pidfd = os.pidfd_open(process.pid)
         limit = plan.time_limit
@@ -74,8 +76,11 @@ class Attendance:
         self._leave_at: float | None = None
         self.order: Order | None = None
         self.ordered_at: float | None = None
+        alone = is_alone(plan.launcher, plan.argv)
         for pipe, stream in ((process.stdout, Stream.OUT), (process.stderr, Stream.ERR)):
-            self._listen(pipe, Splitter(plan.launcher, stream))
+            self._listen(pipe, Splitter(plan.launcher, stream, alone=alone))
+            if pipe is not None and not alone and cuts_output(plan.launcher):
+                self._cuts[pipe.fileno()] = Cuts()
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +117,14 @@ class Attendance:
                 with contextlib.suppress(BlockingIOError):
                     self._read(descriptor)
             self._keep(splitter.close())
+
+    @property
+    def problem(self) -> str:
+        """Say why the ranks' words are not complete; empty as far as we know of nothing."""
+        if not any(cuts.found for cuts in self._cuts.values()):
+            return ""
+        lost = f"{self._plan.launcher.title} left out lines: many short ones came at once"
+        return f"{lost}. Next: print longer ones, or use Open MPI 5"
 
     def ending(self) -> Ending:
         """Say what is known of the end."""
@@ -157,6 +170,8 @@ class Attendance:
     def _read(self, descriptor: int) -> None:
         if data := os.read(descriptor, _CHUNK):
             self._trickles = len(data) < _TRICKLE_BYTES
+            if cuts := self._cuts.get(descriptor):
+                cuts.feed(data)
             self._keep(self._splitters[descriptor].feed(data))
         else:
             self._selector.unregister(descriptor)

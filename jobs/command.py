@@ -53,14 +53,15 @@ def command(launcher: Launcher, spec: JobSpec, hosts: Sequence[Host], means: Mea
         raise LauncherRefused(f"{launcher.title} ends with the first lost rank. {SURVIVORS}")
     remote = not all(host.local for host in hosts)
     names = tuple(dict.fromkeys((*spec.env, JOB, ATTEMPT, TOKEN, *((LIBRARY,) if launcher.library else ()))))
-    count = ("-n", str(sum(host.slots for host in hosts)))
+    ranks = sum(host.slots for host in hosts)
+    count = ("-n", str(ranks))
     program = _program(spec, means.python if remote else local_python(means.python))
     match launcher.flavour:
         case Flavour.OPENMPI:
             wires = (means.ssh_config, means.cluster_networks, means.token)
             ssh = openmpi.remote_options(launcher, *wires) if remote else ()
             places = ("--hostfile", str(means.hostfile))
-            how = (*openmpi.options(launcher, survive=survive), *ssh)
+            how = (*openmpi.options(launcher, survive=survive, alone=ranks == 1), *ssh)
             return (launcher.path, *how, *places, *count, *openmpi.forwarded(names), *program)
         case Flavour.MPICH:
             ssh = mpich.remote_options(means.agent, means.head_address) if remote else ()

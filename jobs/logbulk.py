@@ -20,7 +20,7 @@ class Tagged(NamedTuple):
 
     Attributes:
         data: The lines as the launcher printed them.
-        speakers: For each tag the rank and stream.
+        speakers: For each tag the rank and stream; the tag is empty if only one speaks, without any.
         again: Whether the only tag stands within lines too, where the launcher read on.
     """
 
@@ -31,7 +31,7 @@ class Tagged(NamedTuple):
     def records(self, at: bytes) -> bytes:
         """Write the lines as records; ``at`` comes from ``stamp``."""
         heads = {b"\n" + tag: b"\n" + head_of(at, who) for tag, who in self.speakers.items()}
-        data = b"\n" + self.data
+        data = b"\n" + self.data[:-1]
         if len(heads) <= _FEW:
             for tag, head in heads.items():
                 data = data.replace(tag, head)
@@ -41,7 +41,7 @@ class Tagged(NamedTuple):
         if self.again:
             (tag,) = self.speakers
             data = data.replace(tag, b"")
-        return data[1:]
+        return data[1:] + b"\n"
 
     def errors(self, limit: int) -> list[bytes]:
         """Give the texts on standard error among the last lines, of which there are ``limit`` at most."""
@@ -50,6 +50,21 @@ class Tagged(NamedTuple):
             return []
         lines = self.data.split(b"\n")[-limit - 1 : -1]
         return [line.removeprefix(tag) for line in lines for tag in tags if line.startswith(tag)]
+
+
+class Untagged:
+    """One speaker's words, which no launcher has marked."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+
+    def whole(self, data: bytes) -> Tagged | None:
+        """Return the lines, if none of them can be too long for a record.
+
+        Args:
+            data: Whole lines.
+        """
+        return Tagged(data, {b"": self._speaker}) if data and len(data) <= PIECE_BYTES else None
 
 
 class TagPattern:

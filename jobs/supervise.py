@@ -53,7 +53,7 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
     write_status(folder, begun)
     with LogWriter(AttemptFiles(folder).log, wall, limit=plan.log_limit) as log:
         end = _run(folder, plan, log, begun, cancel)
-    problems = "; ".join(filter(None, (end.status.error, log.problem)))
+    problems = "; ".join(filter(None, (end.status.error, end.problem, log.problem)))
     status = replace(end.status, ended_at=wall(), error=problems)
     if not all(host.local for host in plan.hosts):
         write_ended(folder, status)
@@ -92,10 +92,12 @@ class _End:
     Attributes:
         status: Final, but for the time.
         ordered_at: When a lost node was told, by the monotonic clock.
+        problem: Why what the launcher printed is not complete; empty if it is.
     """
 
     status: AttemptStatus
     ordered_at: float | None = None
+    problem: str = ""
 
     def seconds_to_clean(self) -> float:
         """Say how long the cleaning may take."""
@@ -120,11 +122,12 @@ def _run(folder: Path, plan: AttemptPlan, log: LogWriter, begun: AttemptStatus, 
         write_status(folder, running)
         attendance.until_the_end(cancel)
         ending = attendance.ending()
+        problem = attendance.problem
     status = replace(running, exit_code=ending.exit_code, signal=ending.signal)
     if attendance.order is not None:
-        return _End(obeyed(status, attendance.order), attendance.ordered_at)
+        return _End(obeyed(status, attendance.order), attendance.ordered_at, problem)
     verdict = judge(ending)
-    return _End(replace(status, state=verdict.state, error=verdict.reason))
+    return _End(replace(status, state=verdict.state, error=verdict.reason), problem=problem)
 
 
 def _started(plan: AttemptPlan) -> subprocess.Popen[bytes]:

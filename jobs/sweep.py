@@ -23,6 +23,11 @@ from jobs.launchers import TOKEN
 WITHIN = 3.0
 """How long the cleaning of all nodes may take, in seconds: one that is silent is left for later."""
 
+# A node's kernel answers within milliseconds, however busy its programs are. One that has not by then is left
+# for later, if there is no time for a second SYN, which goes out after 1 s: what lost a node must end soon.
+_KNOCK_SECONDS = 0.5
+_SYN_SENT = "02"  # the states of include/net/tcp_states.h, as proc(5) shows them in /proc/net/tcp
+_STATE, _INODE = 3, 9  # columns there
 _SSH = shutil.which("ssh") or "/usr/bin/ssh"
 _WORD = "sciabc-swept"
 _ANSWER = re.compile(rb"^sciabc-swept ([0-9]{1,9}) ([0-9]{1,9})$", re.MULTILINE)
@@ -173,6 +178,15 @@ class _Visit:
         del self.said[:-_ANSWER_BYTES]  # a login's greetings stand before the answer
         return bool(data) and not _ANSWER.search(self.said)
 
+    def knocks(self) -> bool:
+        """Tell whether the node's kernel has not yet answered."""
+        own: set[str] = set()
+        with contextlib.suppress(OSError):  # ssh is gone
+            for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+                with contextlib.suppress(OSError):  # closed meanwhile
+                    own.add(str(link.readlink()))
+        return not own.isdisjoint(_unanswered())
+
     def end(self) -> None:
         """Let go, whatever it does."""
         self.process.kill()
@@ -192,7 +206,7 @@ def _swept(plan: AttemptPlan, hosts: list[Host], ssh_config: Path, within: float
         for host, address in zip(hosts, addresses, strict=True):
             with contextlib.suppress(OSError):  # no ssh here, or no process left for it: not clean
                 visits.append(_Visit(host, _ssh(address, ssh_config, text, within)))
-        _listen(visits, until)
+        _listen(visits, until, until if within >= WITHIN else time.monotonic() + _KNOCK_SECONDS)
         clean = {visit.host.name for visit in visits if visit.clean}
     finally:
         for visit in visits:
@@ -200,16 +214,32 @@ def _swept(plan: AttemptPlan, hosts: list[Host], ssh_config: Path, within: float
     return tuple(host.name for host in hosts if host.name not in clean)
 
 
-def _listen(visits: list[_Visit], until: float) -> None:
+def _listen(visits: list[_Visit], until: float, silent_at: float) -> None:
+    """Hear what the nodes say; let go of those that have not answered at all by `silent_at`."""
     with selectors.DefaultSelector() as selector:
         for visit in visits:
             if visit.process.stdout is not None:
                 selector.register(visit.process.stdout, selectors.EVENT_READ, visit)
-        while selector.get_map() and (patience := until - time.monotonic()) > 0:
-            for key, _ in selector.select(patience):
+        while selector.get_map() and (now := time.monotonic()) < until:
+            if now >= silent_at:
+                silent_at = until
+                for key in [key for key in selector.get_map().values() if key.data.knocks()]:
+                    selector.unregister(key.fileobj)
+                continue
+            for key, _ in selector.select(min(until, silent_at) - now):
                 visit: _Visit = key.data
                 if not visit.listen(key.fd):
                     selector.unregister(key.fileobj)
+
+
+def _unanswered() -> frozenset[str]:
+    """Give the sockets that wait for the first word of another kernel, as links in /proc/PID/fd name them."""
+    found: set[str] = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):  # a kernel without IPv6
+            rows = (row.split() for row in Path(table).read_text(encoding="ascii").splitlines()[1:])
+            found |= {f"socket:[{row[_INODE]}]" for row in rows if row[_STATE] == _SYN_SENT}
+    return frozenset(found)
 
 
 def _ssh(address: str, ssh_config: Path, text: bytes, within: float) -> "subprocess.Popen[bytes]":

@@ -5,7 +5,10 @@ leaves without a newline when it ends stands before the next tag in the same lin
 
 Open MPI 4.1.4 (``--tag-output``) writes ``[1,3]<stdout>:text``, without the space, and tags what it happened
 to read (4 KiB at most), in the middle of a line too: ``[1,1]<stdout>:par[1,0]<stdout>:par[1,1]<stdout>:tial``
-is the begin of two lines. So words are gathered for each rank and stream until their newline comes.
+is the begin of two lines. So words are gathered for each rank and stream until their newline comes. Of what
+it read it leaves out what has no place in 8 KiB with all the tags: see ``jobs.cuts``. So a rank that is alone
+gets no tags: what comes on standard output is its words then. mpirun's own all come on standard error
+(measured), where nobody can tell them from the rank's.
 
 MPICH (hydra 4.0.2 and 5.0.2, ``-prepend-pattern``) does the same with our own tag, ``[1,3]<std>:text``. It
 keeps the ranks' standard output and error apart, as its own: the tag says nothing of the stream.
@@ -14,18 +17,21 @@ A program that prints such a tag itself is believed.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, assert_never
 
 from jobs.launchers import Flavour, Launcher
-from jobs.logbulk import Tagged, TagPattern
+from jobs.logbulk import Tagged, TagPattern, Untagged
 from jobs.logstore import PIECE_BYTES, Speaker, Stream
 
 _TAG_LENGTH = 48
 _OLD = re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>:")
 _NEW = re.compile(_OLD.pattern + b" ")
 _MPICH = re.compile(rb"\[1,(\d{1,9})\]<std()>:")
+_NONE = re.compile(rb"(?!)()()")
 _MARK = b"]<std"
+_TAGGING = "--tag-output"
 _SMALL = 512  # bytes that are looked at line by line when not all of them are plain
 _BEGUN = re.compile(rb"\[[\d,\]<>a-z:]*\Z")
 
@@ -42,10 +48,17 @@ class Piece(NamedTuple):
 class Splitter:
     """Take one output stream of the launcher in chunks of any size; give lines with their rank and stream."""
 
-    def __init__(self, launcher: Launcher, stream: Stream) -> None:
-        self._tag = _tag(launcher)
-        self._plain_tags = TagPattern(self._tag, _MARK, stream)
-        self._own: tuple[int | None, Stream] = (None, stream)
+    def __init__(self, launcher: Launcher, stream: Stream, *, alone: bool = False) -> None:
+        """Take what the stream is.
+
+        Args:
+            launcher: Whose it is.
+            stream: Which of the two.
+            alone: Whether there is one rank only, whose words have no tags; see ``is_alone``.
+        """
+        self._own: tuple[int | None, Stream] = (0 if alone and stream is Stream.OUT else None, stream)
+        self._tag = _NONE if alone else _tag(launcher)
+        self._plain_tags = Untagged(self._own) if alone else TagPattern(self._tag, _MARK, stream)
         self._speaker = self._own
         self._unread = b""
         self._begun: dict[tuple[int | None, Stream], bytearray] = {}
@@ -134,6 +147,16 @@ class Splitter:
         """Say up to where no tag can have begun that the next chunk completes."""
         begun = _BEGUN.search(data, max(0, len(data) - _TAG_LENGTH))
         return begun.start() if begun else len(data)
+
+
+def cuts_output(launcher: Launcher) -> bool:
+    """Tell whether a launcher leaves out words that have no place beside its tags: Open MPI 4.1 does."""
+    return launcher.flavour is Flavour.OPENMPI and launcher.version < (5,)
+
+
+def is_alone(launcher: Launcher, argv: Sequence[str]) -> bool:
+    """Tell whether a command line starts one rank whose words get no tags."""
+    return cuts_output(launcher) and _TAGGING not in argv and ("-n", "1") in pairwise(argv)
 
 
 def _tag(launcher: Launcher) -> re.Pattern[bytes]:

@@ -5,6 +5,7 @@ runner ends the launcher, and the record says which node and which ranks were lo
 """
 
 import asyncio
+import math
 from dataclasses import replace
 
 from jobs.spec import OnNodeLoss
@@ -19,11 +20,18 @@ from sciabc_tui.cluster.state import State
 from sciabc_tui.head.ledger import Ledger, attempt_of, job_of
 from sciabc_tui.head.ports import Clock, Ending, Hub, Runs
 
-BLIP = 1.0
-"""Seconds for which a node that was just declared dead may come back before its jobs are ended."""
+BLIP = 0.5
+"""Seconds for which a node that was just declared dead may come back before its jobs are ended.
+
+It had seconds for that before it was declared dead, and the end must stand 3 s after: the launcher's and the
+cleaning of the other nodes take up to 2 of them on a busy head.
+"""
 
 LOOK = 0.25
 """Seconds between two looks for losses when nothing changes; while nothing runs a look costs nothing."""
+
+SOON = 0.01
+"""Seconds between two looks at least."""
 
 DECIDED_WITHIN = 8.0
 """Seconds in which membership decides over a silent node, after which a failure is told as it looks."""
@@ -84,10 +92,15 @@ class Watchman:
                     await self._look(state, shown, record)
             # a blip is over without a change of the state, and an attempt may begin after its node was lost
             try:
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(self._patience()):
                     seen = (await self._hub.changed(seen)).revision
             except TimeoutError:
                 continue
+
+    def _patience(self) -> float:
+        """Give the seconds to the next look, which comes when the first blip is over."""
+        ends = (since + BLIP for job, since in self._blips.items() if job not in self._orders)
+        return max(SOON, min(LOOK, min(ends, default=math.inf) - self._clock.monotonic()))
 
     async def _look(self, state: State, job: Job, record: JobRecord) -> None:
         parts = lost_parts(state, job)

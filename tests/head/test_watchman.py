@@ -30,7 +30,7 @@ from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ledger import Ledger
 from sciabc_tui.head.users import Users
-from sciabc_tui.head.watchman import BLIP
+from sciabc_tui.head.watchman import BLIP, LOOK
 from tests.cluster.builders import id_of, ready
 from tests.head.fakes import FakeClock, FakeRuns, until
 
@@ -72,7 +72,7 @@ class Stage:
 
     async def a_look(self) -> None:
         """Let the losses be looked at: twice the time between two looks without news."""
-        await asyncio.sleep(BLIP / 2)
+        await asyncio.sleep(2 * LOOK)
 
 
 def is_(state: State, job: JobId, wanted: JobState) -> bool:

@@ -25,7 +25,8 @@ def _command(
 def test_command_of_open_mpi_5(new: Launcher, head: Host, node: Host) -> None:
     """Tagged lines, our ssh, MPI on the cluster's network, values of variables not on the command line."""
     assert " ".join(_command(new, [head, node], networks=("10.77.0.0/24",))) == (
-        "/opt/new/bin/mpirun --output tag --bind-to none --map-by slot --mca mpi_yield_when_idle 1"
+        "/opt/new/bin/mpirun --output tag --prtemca odls_base_max_threads 0"
+        " --bind-to none --map-by slot --mca mpi_yield_when_idle 1"
         " --prtemca plm_ssh_agent ssh -F /a/ssh_config --prtemca plm_ssh_no_tree_spawn 1"
         " --prtemca prte_launch_agent env SCIABC_JOB_TOKEN=t0k prted"
         " --mca btl_tcp_if_include 10.77.0.0/24 --hostfile /a/hostfile -n 7"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.logbulk import Tagged, TagPattern
+from jobs.logbulk import Tagged, TagPattern, Untagged
 from jobs.logstore import PIECE_BYTES, Speaker, Stream, parse_line
 
 AT = b"2026-11-21T14:03:11.123Z"
@@ -83,3 +83,18 @@ def test_the_last_words_on_standard_error_can_be_told() -> None:
     quiet = PATTERN.whole(b"[1,0]<stdout>: a\n")
     assert quiet is not None
     assert quiet.errors(5) == []
+
+
+@given(st.lists(st.binary(max_size=30).map(lambda text: text.replace(b"\n", b"")), min_size=1))
+def test_words_without_tags_are_one_speaker_s(lines: list[bytes]) -> None:
+    """Byte for byte, whatever they look like."""
+    tagged = Untagged((0, Stream.OUT)).whole(b"".join(text + b"\n" for text in lines))
+    assert tagged is not None
+    assert _records(tagged) == [((0, Stream.OUT), text) for text in lines]
+
+
+def test_words_without_tags_may_be_too_long() -> None:
+    """For a record, or to say anything of nothing."""
+    untagged = Untagged((0, Stream.OUT))
+    assert untagged.whole(b"") is None
+    assert untagged.whole(b"x" * PIECE_BYTES + b"\n") is None

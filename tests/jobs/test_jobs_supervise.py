@@ -26,6 +26,7 @@ from jobs.attendance import _duration
 from jobs.detach import cancel, clear, launch, runner_alive
 from jobs.errors import StoreError
 from jobs.hostfile import Host
+from jobs.launchers import Launcher
 from jobs.logstore import parse_line
 from jobs.sshconfig import ssh_config
 from jobs.states import JobState
@@ -140,6 +141,42 @@ def test_a_lost_node_leaves_no_time_for_a_long_grace(
     status = end_of(pid, folder)
     assert time.monotonic() - began < 5.0
     assert (status.state, status.signal) == (JobState.NODE_FAIL, signal.SIGKILL)
+
+
+# ---------------------------------------------------------------- what the launcher left out
+
+
+def test_lines_that_the_launcher_left_out_are_told(
+    start_python: StartPython, end_of: EndOf, old: Launcher
+) -> None:
+    """Open MPI 4.1 loses short lines that come at once: the job completes, and its status says so."""
+    code = """
+import os
+text = b"".join(b"%d\\n" % number for number in range(3000))
+for at in range(0, len(text), 4096):
+    words = text[at : at + 4096]
+    tagged = b"[1,0]<stdout>:" + words[:-1].replace(b"\\n", b"\\n[1,0]<stdout>:") + words[-1:]
+    os.write(1, tagged[:8192])
+"""
+    status = end_of(*start_python(code, launcher=old))
+    assert status.state is JobState.COMPLETED
+    assert status.error.startswith("Open MPI 4.1.4 left out lines: many short ones came at once. Next: ")
+
+
+def test_a_rank_that_is_alone_is_known_without_tags(
+    start_python: StartPython, end_of: EndOf, old: Launcher, tmp_path: Path
+) -> None:
+    """Its words stand in the log as rank 0's, every one of a burst; the status has nothing to say."""
+    printer = tmp_path / "mpirun"
+    printer.write_text("#!/bin/sh\nseq 20000; echo oh >&2\n")
+    printer.chmod(0o755)
+    pid, folder = start_python("", launcher=old, argv=(str(printer), "-n", "1", "seq"))
+    status = end_of(pid, folder)
+    assert (status.state, status.error) == (JobState.COMPLETED, "")
+    records = AttemptFiles(folder).log.read_bytes().split(b"\n")[:-1]
+    lines = [parse_line(record) for record in records]
+    assert [line.text for line in lines if line.rank == 0] == [b"%d" % number for number in range(1, 20_001)]
+    assert [line.text for line in lines if line.rank is None] == [b"oh"]
 
 
 # ---------------------------------------------------------------- the time limit

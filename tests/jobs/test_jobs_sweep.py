@@ -1,5 +1,6 @@
 """Cleaning other nodes: a real ssh to a real sshd on loopback, which plays the node."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -17,7 +18,7 @@ from jobs.errors import SpecError, StoreError
 from jobs.hostfile import Host
 from jobs.launchers import TOKEN, Launcher
 from jobs.sshconfig import ssh_config
-from jobs.sweep import script, sweep, sweep_again
+from jobs.sweep import WITHIN, script, sweep, sweep_again
 from tests.head.servers import Sshd, running_sshd
 
 _TOKEN = "0123456789abcdef" * 2
@@ -226,6 +227,24 @@ def test_a_frozen_node_is_given_up(sshd: Sshd, tmp_path: Path, new: Launcher) ->
         assert time.monotonic() - began < 2.5
     finally:
         sshd.freeze(thaw=True)
+
+
+def test_a_node_whose_kernel_is_silent_costs_no_whole_bound(
+    sshd: Sshd, tmp_path: Path, new: Launcher
+) -> None:
+    """In a hurry, one that does not even answer a SYN is given up at once; who answers has all the time."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.2", 0), backlog=0))
+        for _ in range(2):  # with its queue full the kernel drops each further SYN
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        mute = _node(sshd, "silent", full.getsockname()[1], "127.0.0.2")
+        good = _node(sshd, "good")
+        path = _config(sshd, tmp_path, good, mute)
+        began = time.monotonic()
+        assert sweep(_plan(new, mute, good), path, within=WITHIN - 0.1) == ("silent",)
+        assert time.monotonic() - began < WITHIN - 0.5
 
 
 def test_the_head_itself_is_not_visited(tmp_path: Path, new: Launcher, head: Host) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.launchers import Flavour, Launcher
 from jobs.logstore import PIECE_BYTES, Stream
-from jobs.tags import Piece, Splitter
+from jobs.tags import Piece, Splitter, is_alone
 from tests.jobs.pieces import unfolded
 
 NEW = Launcher(Flavour.OPENMPI, (5, 0, 11), "mpirun")
@@ -179,3 +179,47 @@ def test_a_tag_across_the_edge_of_a_long_line_is_found() -> None:
     for size in (65_536, 65_537, 70_001, 99_991):
         pieces = _split(OLD, [printed[at : at + size] for at in range(0, len(printed), size)])
         assert _lines(pieces) == {(0, Stream.OUT): [b"x" * 400_000]}
+
+
+@given(
+    lines=st.lists(st.binary(max_size=40).map(lambda text: text.replace(b"\n", b""))),
+    cuts=st.lists(st.integers(0, 10_000)),
+)
+def test_a_rank_that_is_alone_needs_no_tags(lines: list[bytes], cuts: list[int]) -> None:
+    """All on standard output is its words, what looks like a tag too; on standard error nobody knows."""
+    printed = b"".join(text + b"\n" for text in lines)
+    for stream, rank in ((Stream.OUT, 0), (Stream.ERR, None)):
+        splitter = Splitter(OLD, stream, alone=True)
+        fed = [piece for chunk in _cut(printed, cuts) for piece in splitter.feed(chunk)]
+        pieces = unfolded([*fed, *splitter.close()])
+        assert [(piece.rank, piece.stream, piece.text) for piece in pieces] == [
+            (rank, stream, text) for text in lines
+        ]
+
+
+def test_a_rank_that_is_alone_may_print_long_lines() -> None:
+    """And leave the last one without its end."""
+    long = b"[1,3]<stdout>:" * 100_000
+    splitter = Splitter(OLD, Stream.OUT, alone=True)
+    chunks = _cut(long + b"\nshort\nend", range(65_536, len(long), 65_536))
+    pieces = unfolded([*(piece for chunk in chunks for piece in splitter.feed(chunk)), *splitter.close()])
+    assert _lines(pieces) == {(0, Stream.OUT): [long, b"short", b"end"]}
+    assert max(len(piece.text) for piece in pieces) <= PIECE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("launcher", "argv", "alone"),
+    [
+        (OLD, ("mpirun", "-n", "1", "seq"), True),
+        (OLD, ("mpirun", "--tag-output", "-n", "1", "seq"), False),  # as older plans have it
+        (OLD, ("mpirun", "--tag-output", "-n", "2", "head", "-n", "1"), False),
+        (NEW, ("mpirun", "--output", "tag", "-n", "1", "seq"), False),
+        (MPICH, ("mpirun", "-n", "1", "seq"), False),
+        (OLD, ("mpirun",), False),
+    ],
+)
+def test_who_is_alone_stands_in_the_command_line(
+    launcher: Launcher, argv: tuple[str, ...], alone: bool
+) -> None:
+    """Only Open MPI 4.1 leaves out tags, and only for one rank."""
+    assert is_alone(launcher, argv) is alone

@@ -49,7 +49,8 @@ class Tagged(NamedTuple):
         if not tags:
             return []
         lines = self.data.split(b"\n")[-limit - 1 : -1]
-        return [line.removeprefix(tag) for line in lines for tag in tags if line.startswith(tag)]
+        texts = ((line.removeprefix(tag), tag) for line in lines for tag in tags if line.startswith(tag))
+        return [text.replace(tag, b"") if self.again else text for text, tag in texts]
 
 
 class Untagged:

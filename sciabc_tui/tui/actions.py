@@ -34,6 +34,9 @@ class Verb(StrEnum):
     DRAIN = "drain"
     RESUME = "resume"
     CANCEL = "cancel"
+    HOLD = "hold"
+    RELEASE = "release"
+    REQUEUE = "requeue"
     FILTER = "filter"
     KEEP = "keep"
     SECTION = "section"
@@ -95,6 +98,10 @@ ACTIONS = (
         "Follow the end of the log, or stay where you read",
         frozenset({Place.LOG, Place.HISTORY}),
     ),
+    Action(Verb.CANCEL, "c,x", "c", "cancel", "Cancel the job (also x); asks first", _JOB),
+    Action(Verb.HOLD, "h", "h", "hold", "Hold the waiting job in the queue, or release it", _JOB),
+    Action(Verb.RELEASE, "h", "h", "release", "Let the held job start when it is its turn", _JOB),
+    Action(Verb.REQUEUE, "R", "R", "requeue", "Run the job that ended once more; asks first", _JOB),
     Action(
         Verb.APPROVE,
         "a",
@@ -116,7 +123,6 @@ ACTIONS = (
     ),
     Action(Verb.DRAIN, "d", "d", "drain", "Take no new jobs on the node, or take them again", _NODE),
     Action(Verb.RESUME, "d", "d", "resume", "Take new jobs on the drained node again", _NODE),
-    Action(Verb.CANCEL, "c,x", "c", "cancel", "Cancel the job (also x); asks first", _JOB),
     Action(
         Verb.FILTER,
         "slash",
@@ -136,6 +142,9 @@ ACTIONS = (
 
 _LAST = (Verb.PALETTE, Verb.HELP, Verb.QUIT)
 """These stand at the end of every footer, however narrow."""
+
+_TOLD_ELSEWHERE = {Verb.RESUME, Verb.RELEASE, Verb.KEEP}
+"""In the help the other action of their key tells of these."""
 
 MOVES = (
     ("up down  k j", "Move the cursor, or the log by a line"),
@@ -176,7 +185,7 @@ def help_lines() -> tuple[Line, ...]:
     lines += [
         _help_line(action.shown, f"{action.label}: {action.about}")
         for action in ACTIONS
-        if action.verb not in {Verb.RESUME, Verb.KEEP}
+        if action.verb not in _TOLD_ELSEWHERE
     ]
     lines.append((Cell(" Moving", Tone.ACCENT),))
     lines += [_help_line(keys, about) for keys, about in MOVES]

@@ -28,7 +28,13 @@ from sciabc_tui.tui.feed import Feed
 from sciabc_tui.tui.firewall import Firewall
 from sciabc_tui.tui.ports import ClusterClient
 from sciabc_tui.tui.present.cells import plain
-from sciabc_tui.tui.present.forms import Question, cancel_question, drain_question, farewell
+from sciabc_tui.tui.present.forms import (
+    Question,
+    cancel_question,
+    drain_question,
+    farewell,
+    requeue_question,
+)
 from sciabc_tui.tui.present.glyphs import ASCII, UNICODE, Glyphs
 from sciabc_tui.tui.present.history import KEPT
 from sciabc_tui.tui.present.trust import forget_question
@@ -144,32 +150,43 @@ class ClusterApp(App[None]):
                 self._open_node(node)
             case req.OpenJob(job):
                 self._open_log(job)
-            case req.DrainNode(node):
-                self._ask_to_drain(node)
-            case req.CancelJob(job):
-                self._ask_to_cancel(job)
-            case req.ForgetNode(node):
-                self._ask_to_forget(node)
+            case req.ReadLog(job, offset):
+                self._read_more(job, offset)
+            case req.ReadEvents(since):
+                self._read_events(since)
+            case req.DrainNode() | req.ForgetNode() | req.CancelJob() | req.RequeueJob():
+                self._ask_first(request)
             case _:
-                self._take_unasked(request)
+                self._ask_at_once(request)
 
-    def _take_unasked(
-        self, request: req.ResumeNode | req.ApproveKey | req.Submit | req.ReadLog | req.ReadEvents
-    ) -> None:
+    def _ask_first(self, request: req.Risky) -> None:
+        """Carry out what takes something away, after a yes; nothing if it is gone meanwhile."""
+        state, view, errands = self._state or State(), self.view(), self._errands
+        match request:
+            case req.DrainNode(id_) if node := state.nodes.get(id_):
+                self._confirm(drain_question(node, view), partial(errands.drain, id_, plain(node.name)))
+            case req.ForgetNode(id_) if node := state.nodes.get(id_):
+                self._confirm(forget_question(node, view), partial(errands.forget, id_, plain(node.name)))
+            case req.CancelJob(id_) if job := state.jobs.get(id_):
+                self._confirm(cancel_question(job, view), partial(errands.cancel, id_))
+            case req.RequeueJob(id_) if job := state.jobs.get(id_):
+                self._confirm(requeue_question(job, view), partial(errands.requeue, id_))
+            case _:
+                return
+
+    def _ask_at_once(self, request: req.Harmless) -> None:
         errands = self._errands
         match request:
             case req.ResumeNode(node):
                 self._ask(self, partial(errands.resume, node))
             case req.ApproveKey(node, fingerprint):
                 self._ask(self, partial(errands.approve, node, fingerprint))
+            case req.HoldJob(job):
+                self._ask(self, partial(errands.hold, job))
+            case req.ReleaseJob(job):
+                self._ask(self, partial(errands.release, job))
             case req.Submit(job):
                 self._ask(self.screen, partial(errands.submit, job))
-            case req.ReadLog(job, offset):
-                self._read_more(job, offset)
-            case req.ReadEvents(since):
-                for screen in self.screen_stack:
-                    if isinstance(screen, HistoryScreen):
-                        self._ask(screen, partial(errands.read_events, since, KEPT))
             case _:
                 assert_never(request)
 
@@ -214,23 +231,6 @@ class ClusterApp(App[None]):
     def _open_log(self, job: JobId, known: Job | None = None) -> None:
         self.push_screen(LogScreen(self._link, job=job, known=known))
 
-    def _ask_to_drain(self, node_id: NodeId) -> None:
-        node = self._state.nodes.get(node_id) if self._state else None
-        if node is not None:
-            done = partial(self._errands.drain, node_id, plain(node.name))
-            self._confirm(drain_question(node, self.view()), done)
-
-    def _ask_to_forget(self, node_id: NodeId) -> None:
-        node = self._state.nodes.get(node_id) if self._state else None
-        if node is not None:
-            done = partial(self._errands.forget, node_id, plain(node.name))
-            self._confirm(forget_question(node, self.view()), done)
-
-    def _ask_to_cancel(self, job_id: JobId) -> None:
-        job = self._state.jobs.get(job_id) if self._state else None
-        if job is not None:
-            self._confirm(cancel_question(job, self.view()), partial(self._errands.cancel, job_id))
-
     def on_job_accepted(self, message: msg.JobAccepted) -> None:
         """Go from the form to the job's log."""
         if isinstance(self.screen, NewJobScreen):
@@ -241,6 +241,11 @@ class ClusterApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, LogScreen) and screen.job == job:
                 self._ask(screen, partial(self._errands.read_log, job, offset, CHUNK))
+
+    def _read_events(self, since: int) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, HistoryScreen):
+                self._ask(screen, partial(self._errands.read_events, since, KEPT))
 
     def on_accepted(self, message: msg.Accepted) -> None:
         """Tell that it was done."""

@@ -23,6 +23,21 @@ class Errands:
         self._client.cancel(job)
         return msg.Accepted(f"job {job} is being cancelled")
 
+    def hold(self, job: JobId) -> msg.Accepted:
+        """Keep a waiting job from starting."""
+        self._client.hold(job)
+        return msg.Accepted(f"job {job} does not start until h releases it")
+
+    def release(self, job: JobId) -> msg.Accepted:
+        """Let a held job start again."""
+        self._client.release(job)
+        return msg.Accepted(f"job {job} starts when it is its turn")
+
+    def requeue(self, job: JobId) -> msg.Accepted:
+        """Run a job that ended once more."""
+        self._client.requeue(job)
+        return msg.Accepted(f"job {job} waits for its next attempt")
+
     def approve(self, node: NodeId, fingerprint: str) -> msg.Accepted:
         """Trust a host key."""
         self._client.approve(node, fingerprint)

@@ -1,15 +1,20 @@
 """The actions as Textual's bindings."""
 
+from collections.abc import Container
+
 from textual.binding import Binding, BindingType
 
-from sciabc_tui.tui.actions import ACTIONS, Place
+from sciabc_tui.tui.actions import ACTIONS, Place, Verb
 
 
-def bindings(*places: Place) -> list[BindingType]:
-    """Give the bindings of every action of these places; the footer is our own."""
+def bindings(*places: Place, first: Container[Verb] = ()) -> list[BindingType]:
+    """Give the bindings of every action of these places; the footer is our own.
+
+    The keys of `first` are the screen's before they are the focused widget's, while the action applies.
+    """
     wanted = frozenset(places)
     return [
-        Binding(action.keys, action.verb.value, action.label, show=False)
+        Binding(action.keys, action.verb.value, action.label, show=False, priority=action.verb in first)
         for action in ACTIONS
         if action.places & wanted and action.keys
     ]

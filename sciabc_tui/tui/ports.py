@@ -36,6 +36,18 @@ class ClusterClient(Protocol):
         """Cancel a job."""
         ...
 
+    def hold(self, job: JobId, /) -> None:
+        """Keep a waiting job from starting."""
+        ...
+
+    def release(self, job: JobId, /) -> None:
+        """Let a held job start."""
+        ...
+
+    def requeue(self, job: JobId, /) -> None:
+        """Run a job that ended once more."""
+        ...
+
     def log(self, job: JobId, /, *, offset: int, limit: int) -> LogChunk:
         """Read whole lines of a job's log from a byte offset; a negative one counts from the end."""
         ...

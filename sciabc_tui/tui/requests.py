@@ -52,6 +52,27 @@ class CancelJob:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldJob:
+    """A job that waits is not to start."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseJob:
+    """A held job is to start again."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class RequeueJob:
+    """A job that ended is to run once more."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveKey:
     """A host key was compared and is to be trusted."""
 
@@ -88,16 +109,10 @@ class ReadLog:
     offset: int
 
 
-Request: TypeAlias = (
-    Do
-    | OpenNode
-    | OpenJob
-    | DrainNode
-    | ResumeNode
-    | CancelJob
-    | ApproveKey
-    | ForgetNode
-    | Submit
-    | ReadLog
-    | ReadEvents
-)
+Risky: TypeAlias = DrainNode | CancelJob | RequeueJob | ForgetNode
+"""What takes something away: the user is asked first."""
+
+Harmless: TypeAlias = ResumeNode | HoldJob | ReleaseJob | ApproveKey | Submit
+"""What is asked of the service at once."""
+
+Request: TypeAlias = Do | OpenNode | OpenJob | ReadLog | ReadEvents | Risky | Harmless

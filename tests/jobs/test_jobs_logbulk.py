@@ -98,3 +98,12 @@ def test_words_without_tags_may_be_too_long() -> None:
     untagged = Untagged((0, Stream.OUT))
     assert untagged.whole(b"") is None
     assert untagged.whole(b"x" * PIECE_BYTES + b"\n") is None
+
+
+def test_an_error_that_was_tagged_in_pieces_is_read_whole() -> None:
+    """Why a rank failed must be found also when the launcher read its last words in two."""
+    tag = b"[1,1]<stderr>:"
+    pattern = TagPattern(re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>:"), b"]<std", Stream.ERR)
+    tagged = pattern.whole(tag + b"Value" + tag + b"Error: boo\n" + tag + b"end\n")
+    assert isinstance(tagged, Tagged)
+    assert tagged.errors(10) == [b"ValueError: boo", b"end"]

@@ -70,6 +70,18 @@ class CapturingClient:
         """Take a cancel."""
         self._take("cancel", number)
 
+    def hold(self, number: JobId, /) -> None:
+        """Take a hold."""
+        self._take("hold", number)
+
+    def release(self, number: JobId, /) -> None:
+        """Take a release."""
+        self._take("release", number)
+
+    def requeue(self, number: JobId, /) -> None:
+        """Take a requeue."""
+        self._take("requeue", number)
+
     def log(self, number: JobId, /, *, offset: int, limit: int) -> LogChunk:
         """Give the log's bytes."""
         self._take("log", number, offset)

@@ -1,4 +1,4 @@
-"""Look at the screen by hand: `python -m tests.tui.play [empty|ready|running|lost|gone] [simulated]`."""
+"""Look by hand: `python -m tests.tui.play [empty|ready|running|queued|lost|gone] [simulated]`."""
 
 import sys
 import threading

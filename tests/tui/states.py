@@ -216,6 +216,31 @@ def running() -> State:
     )
 
 
+def queued() -> State:
+    """A job goes on without the node that it lost; of those that wait one is held and one goes first."""
+    state = running()
+    nbody = replace(
+        state.jobs[JobId(42)], lost=("node03",), reason="node03 was lost (dead, ranks 8-11)", attempt=2
+    )
+    held = replace(state.jobs[JobId(43)], held_by="ada", reason="held by ada")
+    urgent = job(
+        44, "render", JobState.PENDING, ranks=4, priority=10, reason="waits for node09, which was never seen"
+    )
+    down = replace(
+        board(3),
+        liveness=Liveness.DEAD,
+        since=AT - 134,
+        heard_at=AT - 139,
+        probe="ARP failed",
+        streaming=False,
+    )
+    return replace(
+        state,
+        nodes={**state.nodes, down.id: down},
+        jobs={**state.jobs, nbody.id: nbody, held.id: held, urgent.id: urgent},
+    )
+
+
 def lost() -> State:
     """One node is down, one suspect, one new, one drained, one changed its key."""
     state = running()
@@ -317,5 +342,6 @@ STATES: dict[str, Callable[[], State]] = {
     "empty": empty,
     "ready": ready,
     "running": running,
+    "queued": queued,
     "lost": lost,
 }

@@ -9,6 +9,7 @@ from textual.events import Key
 from textual.widgets import Input
 
 from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.job import JobId
 from sciabc_tui.cluster.node import NodeId, Readiness, Trust
 from sciabc_tui.cluster.state import LogEntry, Severity, State
 from sciabc_tui.errors import CommandRefused
@@ -254,11 +255,80 @@ async def test_cancel_names_the_loss(key: str) -> None:
 
 
 async def test_ended_job_is_not_cancelled() -> None:
-    """A key of an action that does not apply does nothing."""
+    """A key of an action that does not apply does nothing: an ended job is neither cancelled nor held."""
     client = CapturingClient(states.ready())
     async with on_stage(client) as stage:
-        await stage.press("tab", "c")
+        await stage.press("tab", "c", "h")
         assert isinstance(stage.app.screen, DashboardScreen)
+        assert asked(client) == []
+
+
+@pytest.mark.parametrize("keys", [(), ("enter",)], ids=["row", "page"])
+async def test_hold_and_release_are_one_key(keys: tuple[str, ...]) -> None:
+    """`h` holds a job that waits and releases one that is held, on its row and on its page; none is asked."""
+    client = CapturingClient(states.queued())
+    async with on_stage(client) as stage:
+        await stage.press("tab", "j", *keys)
+        await stage.until_text(" h hold")
+        await stage.press("h")
+        await stage.until_text("job 44 does not start until h releases it")
+        jobs = states.queued().jobs
+        held = replace(jobs[JobId(44)], held_by="pi")
+        client.send(replace(states.queued(), jobs={**jobs, held.id: held}))
+        await stage.until_text(" h release ")
+        await stage.press("h")
+        await stage.until_text("job 44 starts when it is its turn")
+        assert asked(client) == [("hold", 44), ("release", 44)]
+
+
+async def test_a_running_job_s_log_moves_sideways() -> None:
+    """Where a job can't be held, `h` is the log's."""
+    client = CapturingClient(states.running(), log=states.log_records(5))
+    async with on_stage(client) as stage:
+        await stage.press("tab", "enter")
+        await stage.until_text("step     4")
+        await stage.press("l")
+        await stage.until(lambda: "step     4" not in stage.text)
+        await stage.press("h")
+        await stage.until_text("step     4")
+        assert asked(client) == []
+
+
+@pytest.mark.parametrize("keys", [(), ("enter",)], ids=["row", "page"])
+async def test_requeue_asks(keys: tuple[str, ...]) -> None:
+    """`R` on a job that ended says what happens, and is sent after a yes; Enter and no send nothing."""
+    client = CapturingClient(states.lost())
+    async with on_stage(client) as stage:
+        await stage.press("tab", "j", "j", *keys)
+        for no in ("n", "escape"):
+            await stage.press("R")
+            await stage.until_text("as attempt 2")
+            await stage.press("enter", no)
+            await stage.until(lambda: "leave it" not in stage.text)
+        assert asked(client) == []
+        await stage.press("R", "y")
+        await stage.until_text("job 42 waits for its next attempt")
+        assert asked(client) == [("requeue", 42)]
+
+
+async def test_what_is_not_ended_is_not_requeued() -> None:
+    """`R` on a job that runs or waits does nothing."""
+    client = CapturingClient(states.running())
+    async with on_stage(client) as stage:
+        await stage.press("tab", "R", "j", "R")
+        assert isinstance(stage.app.screen, DashboardScreen)
+        assert asked(client) == []
+
+
+async def test_palette_holds() -> None:
+    """The palette offers what can be done with the job, and does it."""
+    client = CapturingClient(states.running())
+    async with on_stage(client) as stage:
+        await stage.press("tab", "j", "colon", *"hold")
+        found = stage.app.screen.query_one(CommandList)
+        await stage.until(lambda: found.option_count == 1)
+        await stage.press("enter")
+        await stage.until(lambda: asked(client) == [("hold", 43)])
 
 
 async def test_refusal_is_a_toast() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.tui.present import events, jobs, nodes
 from sciabc_tui.tui.present.cells import Table, Tone, cell_width, line_width
@@ -118,6 +119,39 @@ def test_jobs_are_ordered_by_what_matters_now() -> None:
     assert [job.id for job in jobs.ordered(state)] == [44, 43, 99, 42, 41]
 
 
+def test_waiting_jobs_stand_in_the_order_of_their_turns() -> None:
+    """The one with the highest priority is next, and what is held comes last of those that wait."""
+    assert [job.id for job in jobs.ordered(states.queued())] == [42, 44, 43, 41]
+
+
+@pytest.mark.parametrize("width", [77, 94, 137])
+def test_a_job_s_row_says_what_stands_in_its_way(width: int) -> None:
+    """Who holds it, what it waits for, what it lost and where it goes on."""
+    rows = {row.key: row.cells[-1] for row in jobs.table(seen(states.queued()), width).rows}
+    assert (rows["43"].text.rstrip(), rows["43"].tone) == ("held by ada", Tone.WARN)
+    assert (rows["42"].text.rstrip(), rows["42"].tone) == ("lost node03  node[01-02]", Tone.WARN)
+    assert rows["44"].text.startswith("waits for node09, which w")
+
+
+def test_hold_is_told_before_the_reason_is() -> None:
+    """A job that was held a moment ago, or by nobody any longer, shows no old reason."""
+    job = replace(states.running().jobs[JobId(43)], held_by="ada")
+    assert jobs.details(job).text == "held by ada"
+    assert jobs.details(replace(job, held_by="", reason="")).text == "waits"
+
+
+def test_priority_is_shown_where_there_is_one() -> None:
+    """The column is there while a job that did not end has a priority, if there is room for it."""
+    state = states.queued()
+    table = jobs.table(seen(state), 77)
+    start = table.heading.index(" prio")
+    assert [text(row.cells)[start : start + 5].strip() for row in table.rows] == ["", "10", "", ""]
+    assert "prio" not in jobs.table(seen(state), 60).heading
+    assert "prio" not in jobs.table(seen(states.running()), 137).heading
+    done = replace(state.jobs[JobId(44)], state=JobState.COMPLETED)
+    assert "prio" not in jobs.table(seen(replace(state, jobs={done.id: done})), 137).heading
+
+
 def test_filter_finds_by_any_word() -> None:
     """A filter keeps rows by name, address, state or evidence, and says of how many."""
     view = seen(states.lost())
@@ -126,6 +160,7 @@ def test_filter_finds_by_any_word() -> None:
         assert [row.key for row in table.rows] == expected
         assert "of 8" in table.note
     assert [row.key for row in jobs.table(view, 77, "wave").rows] == ["43"]
+    assert [row.key for row in jobs.table(seen(states.queued()), 77, "held by").rows] == ["43"]
 
 
 def test_names_in_natural_order() -> None:

@@ -26,6 +26,16 @@ async def _log(stage: Stage) -> None:
     await stage.until(lambda: "300 lines" in stage.text)
 
 
+async def _jobs(stage: Stage) -> None:
+    await stage.press("tab", "j", "j")
+    await stage.until_text("release")
+
+
+async def _requeue(stage: Stage) -> None:
+    await stage.press("tab", "j", "j", "R")
+    await stage.until_text("leave it")
+
+
 async def _gone(stage: Stage) -> None:
     stage.client.go_away()
     await stage.until(lambda: stage.app.view().gone is not None)
@@ -79,6 +89,8 @@ async def _drain(stage: Stage) -> None:
 SCENES: dict[str, tuple[Callable[[], states.State], Callable[[Stage], Awaitable[None]]]] = {
     "ready": (states.ready, _nothing),
     "lost": (states.lost, _nothing),
+    "queued": (states.queued, _jobs),
+    "requeue": (states.lost, _requeue),
     "running-log": (states.running, _log),
     "empty": (states.empty, _nothing),
     "gone": (states.running, _gone),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sciabc_tui.cluster.job import JobState
+from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.cluster.node import Drain, NodeId
 from sciabc_tui.cluster.state import LampState, LogEntry, Severity
 from sciabc_tui.tui.actions import ACTIONS, Place, Verb, at, footer, help_lines
@@ -67,6 +67,46 @@ def test_questions_name_what_is_lost() -> None:
     drain = forms.drain_question(state.nodes[NodeId("node01")], view)
     assert "loses 4 slots" in drain.lines[0]
     assert "1 running job there will go on" in drain.lines[1]
+
+
+def test_requeue_names_what_happens() -> None:
+    """Which attempt it will be, whom it goes before, that its end is forgotten and its output is not."""
+    state = states.lost()
+    question = forms.requeue_question(state.jobs[JobId(42)], seen(state))
+    assert question.title == "Requeue job 42 nbody?"
+    assert question.lines == (
+        "It runs from its beginning, as attempt 2, when it is its turn, before 1 that waits.",
+        "How it ended (node_fail: node03 was lost) is no longer shown. What attempt 1 printed is kept.",
+    )
+
+
+def test_requeue_counts_as_the_queue_does() -> None:
+    """Priority goes before age, a held one is passed, and a job that never ran has printed nothing."""
+    state = states.queued()
+    cancelled = states.job(40, "early", JobState.CANCELLED, reason="by ada. Next: nothing")
+    lines = forms.requeue_question(cancelled, seen(state)).lines
+    assert lines[0].endswith("as attempt 1, when it is its turn.")
+    assert lines[1] == "How it ended (cancelled: by ada) is no longer shown."
+    first = forms.requeue_question(replace(cancelled, priority=11), seen(state)).lines[0]
+    assert first.endswith(", before 1 that waits.")
+
+
+def _heading(job: Job, width: int = 80) -> tuple[str, str]:
+    first, second = detail.job_heading(seen(states.queued()), job, width, "0 lines")
+    assert cell_width(text(first)) == cell_width(text(second)) == width
+    return text(first), text(second)
+
+
+def test_a_job_s_heading_says_how_it_stands() -> None:
+    """What runs without a node names it and its ranks; what waits names its priority, or who holds it."""
+    found = states.queued().jobs
+    first, second = _heading(found[JobId(42)])
+    assert "12 ranks on node[01-02]  12:41" in first
+    assert second.startswith(" goes on: node03 was lost (dead, ranks 8-11) ")
+    first, second = _heading(found[JobId(44)])
+    assert "priority 10" in first
+    assert second.startswith(" waits for node09, which was never seen ")
+    assert _heading(found[JobId(43)])[1].startswith(" held by ada ")
 
 
 def test_farewell_names_the_jobs_that_go_on() -> None:
@@ -191,6 +231,9 @@ def test_foreign_text_is_harmless(given: str, expected: str) -> None:
 def test_names_are_made_harmless() -> None:
     """A hostile name reaches no row, header, preview or log line as it is."""
     evil = "x\x1b]52;c;AAAA\x07\u202e\x9b2J"
+    job = states.running().jobs[JobId(42)]
+    heard = (replace(job, lost=(evil,), reason=evil), replace(job, state=JobState.PENDING, held_by=evil))
+    ended = replace(job, name=evil, reason=evil, state=JobState.FAILED)
     node = replace(states.board(1), name=evil, probe=evil)
     state = states.running()
     jobs_ = {id_: replace(job, name=evil, reason=evil, program=evil) for id_, job in state.jobs.items()}
@@ -206,8 +249,12 @@ def test_names_are_made_harmless() -> None:
         *detail.facts(view, node.id, 76),
         *forms.preview(view, forms.Wish(evil, (evil,)), 76),
         *lines_of(evil.encode(), 2, UNICODE),
+        *(line for one in heard for line in detail.job_heading(view, one, 80, "")),
+        *((jobs.details(one),) for one in heard),
     ]
     assert all(text(line).isprintable() for line in lines)
+    question = forms.requeue_question(ended, view)
+    assert all(line.isprintable() for line in (question.title, *question.lines))
 
 
 def test_log_lines_have_their_rank() -> None:
@@ -266,13 +313,16 @@ def test_heights_are_shared() -> None:
 def test_every_action_is_in_the_help() -> None:
     """The help is made of the table that the keys are made of."""
     shown = "\n".join(text(line) for line in help_lines())
-    assert all(action.about in shown for action in ACTIONS if action.verb not in {Verb.RESUME, Verb.KEEP})
+    elsewhere = {Verb.RESUME, Verb.RELEASE, Verb.KEEP}
+    assert all(action.about in shown for action in ACTIONS if action.verb not in elsewhere)
 
 
 def test_no_key_does_two_things_in_one_place() -> None:
-    """In each place a key has one action; drain and resume share theirs, and never apply together."""
+    """In each place a key has one action; those that undo another share its key and never apply with it."""
     for place in Place:
-        given = [key for action in at(place, {Verb.RESUME}) for key in action.keys.split(",") if key]
+        given = [
+            key for action in at(place, {Verb.RESUME, Verb.RELEASE}) for key in action.keys.split(",") if key
+        ]
         assert len(given) == len(set(given))
 
 

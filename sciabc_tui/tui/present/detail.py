@@ -251,19 +251,26 @@ BOARD_LINES = (
 def job_heading(view: View, job: Job, width: int, status: str) -> tuple[Line, ...]:
     """Give the lines above a job's log: state, ranks, where, how long, why; and how the log is read."""
     cut = view.glyphs.cut
+    waits = job.state is JobState.PENDING
     state = state_cell(Entry(job, view))
-    where = plain(fold(part.name for part in job.allocation))
+    where = plain(fold(part.name for part in job.allocation if part.name not in job.lost))
     on = f" on {where}" if where else ""
-    middle = f"  {ranks(job)} ranks{on}  {run_time(job, view.wall)}"
+    how_long = f"priority {job.priority}" if waits and job.priority else run_time(job, view.wall)
+    middle = f"  {ranks(job)} ranks{on}  {how_long}"
     name = Cell(f" job {job.id} {plain(job.name)}  ", Tone.ACCENT)
     room = width - len(name.text) - len(state.text) - len(status) - 2
     first: Line = (name, state, Cell(fit(middle, room, cut=cut)), Cell(f" {status} ", Tone.DIM))
-    ended = details(job) if job.state is not JobState.RUNNING else None
-    command = plain(" ".join((job.program, *job.args)))
-    second: Line = (
-        (Cell(fit(f" $ {command}", width, cut=cut), Tone.DIM),)
-        if ended is None
-        else (Cell(fit(f" {ended.text}", width, cut=cut), TONES[job.state]),)
-    )
-    lines = (first, second)
+    lines = (first, (_job_note(job, width, cut),))
     return tuple(dimmed_line(line) for line in lines) if view.stale else lines
+
+
+def _job_note(job: Job, width: int, cut: str) -> Cell:
+    """Say what is to be told of a job, or else what it runs."""
+    note = details(job)
+    if note.tone is Tone.WARN:
+        text = f"goes on: {plain(job.reason)}" if job.lost and job.reason else note.text
+        return Cell(fit(f" {text}", width, cut=cut), Tone.WARN)
+    if job.state is JobState.RUNNING:
+        command = plain(" ".join((job.program, *job.args)))
+        return Cell(fit(f" $ {command}", width, cut=cut), Tone.DIM)
+    return Cell(fit(f" {note.text}", width, cut=cut), TONES[job.state])

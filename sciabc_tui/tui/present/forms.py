@@ -1,12 +1,14 @@
 """What is asked of the user: the new job with its preview, keys to approve, and what would be lost."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sciabc_tui.cluster.job import Allocation, Job, JobState
 from sciabc_tui.cluster.job import Wish as Places
 from sciabc_tui.cluster.node import Node
-from sciabc_tui.cluster.schedule import Placed, Waits, place, total_slots
+from sciabc_tui.cluster.schedule import Placed, Waits, place, queue, total_slots
+from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.wording import outcome
 from sciabc_tui.tui.present.cells import (
     Cell,
     Line,
@@ -147,6 +149,25 @@ def cancel_question(job: Job, view: View) -> Question:
         )
     lost = f"Its {ranks_of(job)} ranks are ended; {run_time(job, view.wall)} of work are lost."
     return Question(f"Cancel {name}?", (lost, "What it printed so far is kept."), "cancel the job")
+
+
+def requeue_question(job: Job, view: View) -> Question:
+    """Ask before a job that ended runs once more."""
+    again = replace(job, state=JobState.PENDING, held_by="")
+    state = view.state or State()
+    waiting = queue(replace(state, jobs={**state.jobs, job.id: again}))
+    behind = [other for other in waiting[waiting.index(again) + 1 :] if not other.held_by]
+    first = f", before {len(behind)} that wait{'s' if len(behind) == 1 else ''}" if behind else ""
+    end, _, _ = outcome(job).partition(". Next:")
+    printed = f" What attempt {job.attempt} printed is kept." if job.attempt else ""
+    return Question(
+        f"Requeue job {job.id} {plain(job.name)}?",
+        (
+            f"It runs from its beginning, as attempt {job.attempt + 1}, when it is its turn{first}.",
+            f"How it ended ({plain(end)}) is no longer shown.{printed}",
+        ),
+        "requeue the job",
+    )
 
 
 def drain_question(node: Node, view: View) -> Question:

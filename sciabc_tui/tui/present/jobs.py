@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.nodeset import fold
+from sciabc_tui.cluster.schedule import queue
 from sciabc_tui.cluster.state import State
 from sciabc_tui.tui.present.cells import Cell, Row, Table, Tone, dimmed, plain
 from sciabc_tui.tui.present.columns import Column, choose
@@ -20,7 +21,8 @@ TONES = {
     JobState.NODE_FAIL: Tone.BAD,
 }
 
-_ORDER = {JobState.RUNNING: 0, JobState.PENDING: 1}
+_PRIORITY = "prio"
+"""The column that is there only while a job has one that is not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,12 @@ class Entry:
 
 def ordered(state: State) -> tuple[Job, ...]:
     """Give the jobs as they are listed: what runs, what waits (next first), what ended (newest first)."""
-    return tuple(sorted(state.jobs.values(), key=_place))
-
-
-def _place(job: Job) -> tuple[int, int]:
-    return _ORDER.get(job.state, 2), job.id if job.state is JobState.PENDING else -job.id
+    others = sorted(
+        (job for job in state.jobs.values() if job.state is not JobState.PENDING),
+        key=lambda job: (job.state.ended, -job.id),
+    )
+    running = sum(not job.state.ended for job in others)
+    return (*others[:running], *queue(state), *others[running:])
 
 
 def table(view: View, width: int, wanted: str = "") -> Table:
@@ -59,11 +62,14 @@ def table_of_node(view: View, node: NodeId, width: int) -> Table:
 
 
 def _table(view: View, width: int, shown: list[Job], frame: Table) -> Table:
-    known = view.state.jobs.values() if view.state else ()
+    known = tuple(view.state.jobs.values()) if view.state else ()
     longest = max((len(plain(job.name)) for job in known), default=4)
     digits = max((len(str(job.id)) for job in known), default=2)
+    columns = _columns(max(2, digits), min(18, max(8, longest)))
+    if not any(job.priority for job in known if not job.state.ended):
+        columns = tuple(column for column in columns if column.heading != _PRIORITY)
     chosen = choose(
-        _columns(max(2, digits), min(18, max(8, longest))),
+        columns,
         Column("nodes and result", 24, lambda entry: details(entry.job)),
         width=width,
         cut=view.glyphs.cut,
@@ -76,7 +82,8 @@ def _table(view: View, width: int, shown: list[Job], frame: Table) -> Table:
 def _matches(job: Job, wanted: str) -> bool:
     if not wanted:
         return True
-    words = (str(job.id), job.name, job.program, job.state.value, *(p.name for p in job.allocation))
+    nodes = (part.name for part in job.allocation)
+    words = (str(job.id), job.name, job.program, job.state.value, *nodes, details(job).text)
     return wanted in " ".join(words).lower()
 
 
@@ -86,8 +93,9 @@ def _columns(id_width: int, name_width: int) -> tuple[Column[Entry], ...]:
         Column("name", name_width, lambda entry: Cell(plain(entry.job.name))),
         Column("state", 11, state_cell),
         Column("ranks", 5, lambda entry: Cell(ranks(entry.job)), goes=2, right=True),
+        Column(_PRIORITY, 5, lambda entry: Cell(_priority(entry.job)), goes=3, right=True),
         Column("time", 7, _time, goes=1, right=True),
-        Column("submitted", 9, lambda entry: Cell(clock_time(entry.job.submitted_at), Tone.DIM), goes=3),
+        Column("submitted", 9, lambda entry: Cell(clock_time(entry.job.submitted_at), Tone.DIM), goes=4),
     )
 
 
@@ -101,6 +109,10 @@ def ranks(job: Job) -> str:
     """Say how many ranks it has, or asks for."""
     held = sum(part.slots for part in job.allocation)
     return str(held or job.ranks or "all")
+
+
+def _priority(job: Job) -> str:
+    return str(job.priority) if job.priority else ""
 
 
 def _time(entry: Entry) -> Cell:
@@ -117,12 +129,16 @@ def run_time(job: Job, wall: float) -> str:
 
 
 def details(job: Job) -> Cell:
-    """Say where it runs, what it waits for, or how it ended."""
-    nodes = plain(fold(part.name for part in job.allocation))
+    """Say where it runs and what it lost, what it waits for or who holds it, or how it ended."""
+    nodes = plain(fold(part.name for part in job.allocation if part.name not in job.lost))
     reason = plain(job.reason)
     match job.state:
+        case JobState.PENDING if job.held_by:
+            return Cell(f"held by {plain(job.held_by)}", Tone.WARN)
         case JobState.PENDING:
             return Cell(reason or "waits", Tone.DIM)
+        case JobState.RUNNING if job.lost:
+            return Cell(f"lost {plain(fold(job.lost))}  {nodes}".rstrip(), Tone.WARN)
         case JobState.RUNNING:
             return Cell(nodes)
         case _:

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from typing_extensions import override
 
+from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.tui.actions import Action, Place, Verb, at, footer
 from sciabc_tui.tui.present.trust import to_judge
 from sciabc_tui.tui.present.view import View, banner, header
@@ -15,6 +16,18 @@ from sciabc_tui.tui.requests import Do, Request
 from sciabc_tui.tui.widgets.lines import Banner, FooterBar, HeaderBar
 
 _VERBS = {verb.value for verb in Verb}
+
+
+def not_for(job: Job | None) -> set[Verb]:
+    """Give the actions that a job, as it is now, does not allow."""
+    verbs = {Verb.CANCEL, Verb.HOLD, Verb.RELEASE, Verb.REQUEUE}
+    if job is None:
+        return verbs
+    if job.state.ended:
+        return verbs - {Verb.REQUEUE}
+    if job.state is not JobState.PENDING:
+        return verbs - {Verb.CANCEL}
+    return {Verb.REQUEUE, Verb.HOLD if job.held_by else Verb.RELEASE}
 
 
 @dataclass(frozen=True, slots=True)

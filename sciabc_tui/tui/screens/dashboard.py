@@ -16,8 +16,17 @@ from sciabc_tui.tui.present import detail, events, jobs, nodes
 from sciabc_tui.tui.present.cells import titled
 from sciabc_tui.tui.present.layout import SIDE, WIDE, share
 from sciabc_tui.tui.present.view import View
-from sciabc_tui.tui.requests import CancelJob, DrainNode, OpenJob, OpenNode, ResumeNode
-from sciabc_tui.tui.screens.base import ClusterScreen, Link
+from sciabc_tui.tui.requests import (
+    CancelJob,
+    DrainNode,
+    HoldJob,
+    OpenJob,
+    OpenNode,
+    ReleaseJob,
+    RequeueJob,
+    ResumeNode,
+)
+from sciabc_tui.tui.screens.base import ClusterScreen, Link, not_for
 from sciabc_tui.tui.widgets.lines import Lines, PanelMirror
 from sciabc_tui.tui.widgets.table import TableView
 
@@ -100,12 +109,11 @@ class DashboardScreen(ClusterScreen):
         if not self._filter.display:
             hidden.add(Verb.BACK)
         node, job = self._node_here(), self._job_here()
+        hidden |= not_for(job)
         if node is None or node.drained is not None:
             hidden.add(Verb.DRAIN)
         if node is None or node.drained is None:
             hidden.add(Verb.RESUME)
-        if job is None or job.state.ended:
-            hidden.add(Verb.CANCEL)
         if self.place is not Place.EVENTS and (node if self.place is Place.NODES else job) is None:
             hidden |= {Verb.OPEN, Verb.LOG}
         return hidden
@@ -153,6 +161,18 @@ class DashboardScreen(ClusterScreen):
     def action_cancel(self) -> None:
         """Ask for the end of the job under the cursor."""
         self.link.tell(CancelJob(JobId(int(self._jobs.key))))
+
+    def action_hold(self) -> None:
+        """Ask that the job under the cursor does not start."""
+        self.link.tell(HoldJob(JobId(int(self._jobs.key))))
+
+    def action_release(self) -> None:
+        """Ask that the job under the cursor starts again."""
+        self.link.tell(ReleaseJob(JobId(int(self._jobs.key))))
+
+    def action_requeue(self) -> None:
+        """Ask for the next attempt of the job under the cursor."""
+        self.link.tell(RequeueJob(JobId(int(self._jobs.key))))
 
     def action_section(self) -> None:
         """Go to the next section."""

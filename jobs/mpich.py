@@ -4,6 +4,8 @@ Where nothing else is told, measured with 4.0.2 and 5.0.2.
 """
 
 import shlex
+from collections.abc import Iterable
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 TAG = "[1,%r]<std>:"
@@ -12,6 +14,25 @@ TAG = "[1,%r]<std>:"
 With that no process between a rank and hydra is needed to keep lines apart, which would stand in the way of
 signals, standard input and the exit status.
 """
+
+
+# The kernel's own table says which interfaces lead to the networks: of all routes the most particular one. It
+# holds hexadecimal words of the machine, which are little-endian on every Raspberry Pi and PC: so are the
+# numbers of the networks. It is all one line, since hydra hands words on; and a subshell, since a program may
+# be given variables of any name.
+_FIND = """\
+for p in {pairs}; do n=${{p%:*}} m=${{p#*:}} b=0 f=; \
+while read -r i t g x x x x k x; do case $k in ''|*[!0-9A-F]*) continue;; esac; k=$((0x$k)); \
+if [ $k -ne 0 ] && [ $(((0x$t ^ n) & k & m)) -eq 0 ] && [ $k -ne $b ] && [ $((b & k)) -eq $b ]; \
+then b=$k f=$i; fi; done </proc/net/route; \
+case ",,$w," in *",$f,"*) ;; *) w=$w${{w:+,}}$f;; esac; done; echo "$w"\
+"""
+_KEEP = """\
+{name}=$(w=; {find}); [ -z "${name}" ] || \
+export "UCX_NET_DEVICES=${{UCX_NET_DEVICES:-${name}}}" "FI_TCP_IFACE=${{FI_TCP_IFACE:-${{{name}%%,*}}}}"; \
+unset {name}; command -v "$1" >/dev/null || {{ echo "can't open file '$1'" >&2; exit 127; }}; exec "$@"\
+"""
+_WIRES = "SCIABC_WIRES"
 
 
 def options(*, each: bool) -> tuple[str, ...]:
@@ -24,11 +45,34 @@ def options(*, each: bool) -> tuple[str, ...]:
 def remote_options(agent: Path, head_address: str) -> tuple[str, ...]:
     """Say how other nodes are reached, and where they reach us: by itself hydra tells its host name.
 
-    Limits to networks are not among them: hydra and its wires know names of interfaces alone, which differ
-    between nodes.
+    Limits to networks are not among them: those are found where a rank starts, see `kept_to`.
     """
     ours = ("-localhost", head_address) if head_address else ()
     return ("-launcher", "ssh", "-launcher-exec", str(agent), *ours)
+
+
+def kept_to(networks: Iterable[str], program: tuple[str, ...]) -> tuple[str, ...]:
+    """Write the words that start a rank whose messages keep to the cluster's networks.
+
+    MPICH's two wires, UCX and libfabric, take names of interfaces, which differ between nodes: so each rank
+    looks for those that lead to the networks. By itself UCX takes the first, and a board with a network of
+    its own (a second cable, a bridge for containers) ends the job: "No route to host" (measured with 5.0.2).
+    What the job's own environment says goes first.
+
+    Args:
+        networks: Such as ``10.77.0.0/24``; none means no limit.
+        program: What the rank runs.
+    """
+    found = [network for text in networks if isinstance(network := ip_network(text), IPv4Network)]
+    if not found:
+        return program
+    pairs = " ".join(f"{_word(net.network_address.packed)}:{_word(net.netmask.packed)}" for net in found)
+    script = _KEEP.format(name=_WIRES, find=_FIND.format(pairs=pairs))
+    return ("/bin/sh", "-c", script, "sciabc-tui", *program)
+
+
+def _word(packed: bytes) -> int:
+    return int.from_bytes(packed, "little")
 
 
 def forwarded(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,11 +7,23 @@ import re
 import signal as signals
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from jobs.states import JobState
 
 _LONGEST = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class Memory(StrEnum):
+    """What the kernels say of the memory there was, if a rank was killed: see `jobs.oom`."""
+
+    UNKNOWN = "unknown"
+    """Nobody asked them, or none could tell."""
+    ENOUGH = "enough"
+    """They ended nothing for want of it."""
+    PROBABLY_OUT = "probably out"
+    OUT = "out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +34,30 @@ class Ending:
         job: The number of the job, for the next step.
         exit_code: The launcher's exit status; None if it never started.
         signal: The signal that ended the launcher itself.
-        cancelled: Whether it was told to end.
         tail: The last lines of the launcher's own words and of the ranks' standard error.
-        oom: The nodes whose kernel ended a process of the job for want of memory.
+        memory: Whether memory ran out.
+        short: Names of the nodes where it did.
     """
 
     job: int
     exit_code: int | None
     signal: int | None = None
-    cancelled: bool = False
     tail: Sequence[str] = ()
-    oom: tuple[str, ...] = ()
+    memory: Memory = Memory.UNKNOWN
+    short: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """A rank that signal 9 ended, or the program that it waited for.
+
+    Attributes:
+        rank: Its number; None if the launcher does not tell.
+        pid: Its process there; None likewise.
+    """
+
+    rank: int | None = None
+    pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +156,7 @@ _SIGNS = (
     ),
 )
 
-_BY_SIGNAL = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)")
+_BY_SIGNAL = re.compile(r"process rank (\d+) with PID (\d+) on node (\S+) exited on signal (\d+)")
 _ABORT = re.compile(r"MPI_ABORT was invoked on rank (\d+)")
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning)(?:: .*)?")
 _ABORT_MPICH = re.compile(r"Abort\((-?\d+)\) on node \d+ \(rank (\d+) in comm \d+\): (.{0,100})")
@@ -140,20 +165,32 @@ _CODES_OF_HOST = re.compile(r"\[([\w.:-]+)\] ([\d,]+)")
 _EXIT_STRING = re.compile(r"TERMINATED WITH THE EXIT STRING: [\w ]+ \(signal (\d+)\)")
 _LOST_TRACK = "assert (!closed) failed"
 _DAEMON_LOST = re.compile(r"daemon failed to report back after being spawned")
+_AS_KILLED = 128 + signals.SIGKILL  # of a shell whose program was
 _FIRST = re.compile(r"Process name: \[.*?,(\d+)\] Exit code: (\d+)")
 
 
 def judge(ending: Ending) -> Verdict:
     """Say how an attempt ended and why."""
     text = " ".join(" ".join(ending.tail).split())
-    if ending.cancelled:
-        return Verdict(JobState.CANCELLED, "cancelled")
     if lost := _LOST.pattern.search(text):
         return Verdict(JobState.NODE_FAIL, _line(_LOST.reason(lost)))
     # Open MPI 5 exits 0 also when the ssh of a daemon was killed in the middle (measured)
     if ending.exit_code == 0 and not _DAEMON_LOST.search(text):
         return Verdict(JobState.COMPLETED, "")
     return Verdict(JobState.FAILED, _line(_why(ending, text)))
+
+
+def killed(ending: Ending) -> Killed | None:
+    """Say whom signal 9 ended, by the launcher's word; None if nobody was, or the launcher itself."""
+    text = " ".join(" ".join(ending.tail).split())
+    if struck := _by_signal(text):
+        return Killed(struck.rank, struck.pid or None) if struck.number == signals.SIGKILL else None
+    if found := _FIRST.search(text):
+        return Killed(int(found[1])) if int(found[2]) == _AS_KILLED else None
+    for rank, _, status in _statuses(text):
+        if status >> 8 == _AS_KILLED:
+            return Killed(rank)
+    return Killed() if ending.signal is None and ending.exit_code == _AS_KILLED else None
 
 
 def _why(ending: Ending, text: str) -> str:
@@ -163,27 +200,53 @@ def _why(ending: Ending, text: str) -> str:
             return sign.reason(found)
     if ending.signal is not None:
         return f"mpirun was ended by {_signal(ending.signal)}. {log}"
-    if ended := _by_signal(text):
-        who, number = ended
-        if number == signals.SIGKILL and ending.oom:
-            nodes = ", ".join(ending.oom)
-            return f"{who} was ended for want of memory on {nodes}. Next: fewer ranks a node, or less data"
-        return f"{who} was ended by {_signal(number)}. {log}"
+    struck = _by_signal(text)
+    if (victim := killed(ending)) is not None and (out := _out_of_memory(ending, struck, victim)):
+        return out
+    if struck is not None:
+        return f"{struck.who} was ended by {_signal(struck.number, ending.memory)}. {log}"
     return f"{_failure(ending, text)}. {log}"
 
 
-def _by_signal(text: str) -> tuple[str, int] | None:
+def _out_of_memory(ending: Ending, struck: "_Struck | None", victim: Killed) -> str:
+    """Say that a rank was killed because memory ran out; empty if nothing speaks for that."""
+    who = struck.who if struck else "a rank" if victim.rank is None else f"rank {victim.rank}"
+    where = f"for want of memory on {', '.join(ending.short)}. Next: fewer ranks a node, or less data"
+    match ending.memory:
+        case Memory.OUT:
+            return f"{who} was ended {where}"
+        case Memory.PROBABLY_OUT:
+            return f"{who} was ended by signal 9, probably {where}"
+        case Memory.ENOUGH | Memory.UNKNOWN:
+            return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """A rank that a signal ended; where it is not told, there is no rank, host or pid."""
+
+    number: int
+    rank: int | None = None
+    host: str = ""
+    pid: int = 0
+
+    @property
+    def who(self) -> str:
+        return "a rank" if self.rank is None else f"rank {self.rank} on {self.host}"
+
+
+def _by_signal(text: str) -> _Struck | None:
     """Say whom a signal ended, and which, by the word of any launcher."""
     if found := _BY_SIGNAL.search(text):
-        return f"rank {found[1]} on {found[2]}", int(found[3])
+        return _Struck(int(found[4]), int(found[1]), found[3], int(found[2]))
     if (found := _EXIT_STRING.search(text)) is None:
         return None
     number = int(found[1])
     ended = [(rank, host) for rank, host, status in _statuses(text) if status & 0x7F == number]
     # MPICH ends the others by signal 9: of several with that, nobody knows who was the first.
     if len(ended) == 1 or (ended and number != signals.SIGKILL):
-        return f"rank {ended[0][0]} on {ended[0][1]}", number
-    return "a rank", number
+        return _Struck(number, *ended[0])
+    return _Struck(number)
 
 
 def _statuses(text: str) -> Iterator[tuple[int, str, int]]:
@@ -224,11 +287,13 @@ def _by_status(ending: Ending, text: str) -> str:
     return f"exit status {ending.exit_code}"
 
 
-def _signal(number: int) -> str:
+def _signal(number: int, memory: Memory = Memory.UNKNOWN) -> str:
     match number:
         case signals.SIGSEGV:
             return "signal 11: it touched memory that it must not (segmentation fault)"
         case signals.SIGKILL:
+            if memory is Memory.ENOUGH:
+                return "signal 9 from somebody: memory did not run out"
             return "signal 9: often a node out of memory"
         case _:
             return f"signal {number} ({signals.strsignal(number) or 'unknown'})"

@@ -21,10 +21,9 @@ What arrives is believed only as far as it has this form.
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from jobs.errors import SpecError
-from jobs.launchers import LIBRARY, Flavour, Launcher
+from jobs.launchers import LIBRARY, Launcher, title
 
 WORD = "sciabc-preflight"
 HELLO = f"printf '{WORD}\\thello\\n'\n"
@@ -130,6 +129,7 @@ class Wanted:
         program: Its path; empty means that no program is asked for.
         sha256: What the program is on the head, in hex; empty if another one of that name will do.
         cwd: Where it shall run; empty means the home directory.
+        each: It is a command for each node: no mpi4py is asked for.
     """
 
     launcher: Launcher
@@ -137,6 +137,7 @@ class Wanted:
     program: str = ""
     sha256: str = ""
     cwd: str = ""
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +220,9 @@ def script(wanted: Wanted) -> str:
         word=WORD,
         longest=_LONGEST,
         seconds=_SECONDS,
-        launchers=" ".join(shlex.quote(name) for name in _candidates(wanted.launcher)),
-        fits=shlex.quote(_fits(wanted.launcher)),
-        python=_ask_python(wanted) if wanted.python else "",
+        launchers=" ".join(shlex.quote(name) for name in wanted.launcher.counterparts),
+        fits=shlex.quote(wanted.launcher.sign),
+        python=_ask_python(wanted) if wanted.python and not wanted.each else "",
         program=_ask_program(wanted) if wanted.program else "",
         cwd=_quoted("cwd", wanted.cwd),
     )
@@ -254,32 +255,6 @@ def parse(said: bytes) -> Facts:
         ),
         complete="end" in told,
     )
-
-
-_TITLES = (
-    (re.compile(r"\((?:Open MPI|OpenRTE)\) ([0-9][0-9.]{0,20})|^Open MPI v?([0-9][0-9.]{0,20})"), "Open MPI"),
-    (re.compile(r"\bHYDRA .*?Version: ([0-9][0-9.]{0,20})|^MPICH Version: ([0-9][0-9.]{0,20})"), "MPICH"),
-)
-
-
-def title(words: str) -> str:
-    """Name an MPI by what its launcher or its library says of itself, such as ``Open MPI 5.0.11``."""
-    for form, name in _TITLES:
-        if found := form.search(words):
-            return f"{name} {found[1] or found[2]}"
-    return ""
-
-
-def _candidates(launcher: Launcher) -> tuple[str, ...]:
-    """Give what may be the node's part of this launcher: at the same path, else as its PATH has it."""
-    other = "mpirun.openmpi" if launcher.flavour is Flavour.OPENMPI else "mpirun.mpich"
-    beside = str(PurePath(launcher.path).with_name(other))
-    return tuple(dict.fromkeys((launcher.path, beside, "mpirun", other)))
-
-
-def _fits(launcher: Launcher) -> str:
-    told = "Open MPI) " if launcher.flavour is Flavour.OPENMPI else "Version: "
-    return f"{told}{launcher.version[0]}."
 
 
 def _ask_python(wanted: Wanted) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs import survivors
 from jobs.attempt import AttemptFiles, AttemptPlan, write_plan
 from jobs.command import Means, command
 from jobs.errors import LauncherRefused, StoreError
 from jobs.hostfile import Host, mpich_hostfile, openmpi_hostfile, placed, write_atomically
 from jobs.launchers import Flavour, Launcher, environment, root_refusal
 from jobs.mpich import agent_script
-from jobs.spec import JobSpec
+from jobs.spec import JobSpec, OnNodeLoss
 from jobs.sshconfig import ssh_config
+from jobs.staging import CHECKPOINT, CHECKPOINT_FOLDER, keeps_checkpoint
 
 _AGENT = "ssh"
 _DISCARD = 9
@@ -74,6 +76,7 @@ def prepare(
         raise LauncherRefused(refusal)
     files = AttemptFiles(folder)
     taking = placed(hosts, spec.ranks, 1 if spec.each else spec.per_node)
+    checkpoint = str(folder.parent / CHECKPOINT_FOLDER) if keeps_checkpoint(spec) else ""
     means = Means(
         hostfile=files.hostfile,
         ssh_config=files.ssh_config,
@@ -83,27 +86,35 @@ def prepare(
         head_address=_address_towards(taking),
         token=token,
     )
+    # Not refused above, so root is meant; for anybody else the variables say nothing.
+    env = environment(launcher, spec, job=job, attempt=attempt, token=token, allow_root=site.uid == 0)
     plan = AttemptPlan(
         job=job,
         attempt=attempt,
         launcher=launcher,
         argv=command(launcher, spec, taking, means),
-        # Not refused above, so root is meant; for anybody else the variables say nothing.
-        env=environment(launcher, spec, job=job, attempt=attempt, token=token, allow_root=site.uid == 0),
+        # The last one of a launcher's own stays the last: see jobs.launchers.environment.
+        env={CHECKPOINT: checkpoint, **env} if checkpoint else env,
         cwd=spec.cwd,
         token=token,
         time_limit=spec.time_limit,
         hosts=tuple(hosts),
         log_limit=site.log_limit,
+        collect=spec.outputs,
+        checkpoint=checkpoint,
     )
     hostfile = openmpi_hostfile(taking) if launcher.flavour is Flavour.OPENMPI else mpich_hostfile(taking)
     ssh = ssh_config(hosts, known_hosts=site.known_hosts, identity=site.identity)
     try:
         folder.mkdir(mode=0o700, parents=True)
+        if checkpoint:
+            Path(checkpoint).mkdir(mode=0o700, exist_ok=True)
         write_atomically(files.hostfile, hostfile)
         write_atomically(files.ssh_config, ssh, 0o600)
         if launcher.flavour is Flavour.MPICH:
             write_atomically(means.agent, agent_script(files.ssh_config), 0o700)
+        elif spec.on_node_loss is OnNodeLoss.SURVIVE:
+            write_atomically(means.agent, survivors.agent_script(folder), 0o700)
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}. Next: check the state directory") from error
     write_plan(folder, plan)

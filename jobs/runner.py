@@ -13,34 +13,43 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from jobs import procs
 from jobs.attempt import (
     AttemptFiles,
+    AttemptPlan,
     AttemptStatus,
     RunnerId,
     read_plan,
+    write_ended,
     write_runner,
-    write_status,
-    write_unswept,
 )
 from jobs.errors import JobsError, StoreError
+from jobs.slurm_attempt import read_slurm_plan
+from jobs.slurm_run import attend
 from jobs.states import JobState
 from jobs.supervise import supervise
 
+_PATH_BYTES = 4096
 _CANCELLING = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> int:
     """Run the attempt that the command line names; return 0 if it could be run, however it ended."""
     parser = argparse.ArgumentParser(prog="python -m jobs.runner", description="Run one attempt of a job.")
-    parser.add_argument("folder", type=Path, help="the attempt's folder, with its plan.json")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("folder", type=Path, nargs="?", help="the attempt's folder, with its plan.json")
+    which.add_argument("--stand-by", type=int, metavar="FD", help="wait there for an attempt: jobs.standby")
     parser.add_argument("--held-lock", type=int, metavar="FD", help="a descriptor that holds its lock")
     options = parser.parse_args()
-    folder: Path = options.folder
-    held: int | None = options.held_lock
+    wire: int | None = options.stand_by
+    taken = Taken(options.folder, options.held_lock) if wire is None else _taken_over(wire)
+    if taken is None:
+        return 0
+    folder, held = taken.folder, taken.lock
     try:
         if held is None:
             hold(folder)
@@ -73,6 +82,27 @@ def hold(folder: Path) -> int:
     return descriptor
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An attempt to run; ``lock`` is a descriptor that holds it already."""
+
+    folder: Path
+    lock: int | None
+
+
+def _taken_over(descriptor: int) -> Taken | None:
+    """Wait for an attempt; None if whoever could give one is gone."""
+    with socket.socket(fileno=descriptor) as wire:
+        folder, (*descriptors,), _, _ = socket.recv_fds(wire, _PATH_BYTES, 2)
+        if len(descriptors) != 2:
+            return None
+        lock, errors = descriptors
+        os.dup2(wire.fileno(), sys.stdout.fileno())  # there it says that it stands
+        os.dup2(errors, sys.stderr.fileno())
+        os.close(errors)
+    return Taken(Path(os.fsdecode(folder)), lock)
+
+
 def _detach() -> None:
     """Go on as a process that nobody waits for, in a session that no terminal can end."""
     sys.stdout.flush()
@@ -81,18 +111,27 @@ def _detach() -> None:
 
 
 def _run(folder: Path) -> None:
-    plan = read_plan(folder)
+    slurm = read_slurm_plan(folder)
+    plan = None if slurm else read_plan(folder)
     cancel = _cancel_descriptor()
     own = RunnerId(os.getpid(), procs.start_time(os.getpid()) or 0)
     write_runner(folder, own)
     _announce(own.pid)
+    if slurm is not None:
+        # should we fail, its job goes on in Slurm, and the next runner finds it
+        attend(folder, slurm, cancel=cancel.fileno(), wall=_wall)
+    elif plan is not None:
+        _supervise(folder, plan, cancel)
+
+
+def _supervise(folder: Path, plan: AttemptPlan, cancel: socket.socket) -> None:
     started_at = _wall()
     try:
         supervise(folder, plan, cancel=cancel.fileno(), wall=_wall)
     except Exception as error:
         reason = f"the runner failed ({type(error).__name__}). Next: see {AttemptFiles(folder).errors}"
-        write_unswept(folder, tuple(host.name for host in plan.hosts if not host.local))
-        write_status(folder, AttemptStatus(JobState.FAILED, started_at, ended_at=_wall(), error=reason))
+        # not final: whoever finds us gone cleans the nodes, and brings home what is there (detach.clear)
+        write_ended(folder, AttemptStatus(JobState.FAILED, started_at, ended_at=_wall(), error=reason))
         raise
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from jobs.errors import SpecError
 
@@ -21,8 +21,9 @@ _PER_NODE = 4096
 _PRIORITY = 1000
 _ATTEMPTS = 100
 _TIME_LIMIT = 366 * 86_400.0
-FLAVOURS = ("openmpi", "mpich")
-"""The flavours of MPI that a job may ask for."""
+SLURM = "slurm"
+FLAVOURS = ("openmpi", "mpich", SLURM)
+"""What a job may ask to be launched by: a flavour of MPI, or Slurm on the cluster that it rules."""
 
 
 class Kind(StrEnum):
@@ -61,7 +62,11 @@ class JobSpec:
         priority: Of two waiting jobs the one with more goes first.
         on_node_loss: What happens when a node of it is lost.
         max_attempts: How often it may be launched; more than once only with ``requeue``.
-        launcher: The flavour of MPI to use; empty means what the nodes have.
+        launcher: The flavour of MPI to use; empty means what the nodes have. ``slurm``: on Slurm's cluster.
+        files: What the program needs beside itself, files and folders; copied to nodes that do not share it.
+        outputs: Patterns (``result*.csv``), relative to ``cwd``, of files that are brought back in the end.
+        grow: Whether it is launched again with more ranks when nodes join; only where it asks for every slot
+            and is requeued when it loses one.
     """
 
     program: str
@@ -79,11 +84,19 @@ class JobSpec:
     on_node_loss: OnNodeLoss = OnNodeLoss.FAIL
     max_attempts: int = 3
     launcher: str = ""
+    files: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    grow: bool = False
 
     @property
     def each(self) -> bool:
         """Tell whether it is a command for each node."""
         return self.kind is Kind.EACH
+
+    @property
+    def elsewhere(self) -> bool:
+        """Tell whether it goes to another cluster than ours: Slurm's."""
+        return self.launcher == SLURM
 
     @property
     def is_python(self) -> bool:
@@ -115,7 +128,7 @@ def validated(spec: JobSpec, *, total_slots: int | None) -> JobSpec:
         total_slots: The slots of the whole cluster; None when they are not known.
 
     Returns:
-        The same with an absolute program and cwd, and a name.
+        The same with an absolute program, cwd and files, and a name.
 
     Raises:
         SpecError: A field can't be used; it names the field and the next step.
@@ -125,15 +138,17 @@ def validated(spec: JobSpec, *, total_slots: int | None) -> JobSpec:
     _plain("cwd", spec.cwd)
     _check_args(spec.args)
     _check_env(spec.env)
-    _check_ranks(spec.ranks, total_slots)
+    _check_ranks(spec.ranks, None if spec.elsewhere else total_slots)
     _check_places(spec)
     _check_policy(spec)
+    _check_outputs(spec.outputs)
     cwd = _directory(spec.cwd)
+    files = tuple(str(_needed(text, cwd)) for text in spec.files)
     program = _resolve(spec.program, cwd)
     name = spec.name.strip() or program.stem
     if len(name) > _NAME_LENGTH:
         raise SpecError("name", f"longer than {_NAME_LENGTH} characters. Next: choose a shorter one")
-    return replace(spec, program=str(program), name=name, cwd=str(cwd))
+    return replace(spec, program=str(program), name=name, cwd=str(cwd), files=files)
 
 
 def with_priority(spec: JobSpec, priority: int) -> JobSpec:
@@ -209,10 +224,44 @@ def _check_policy(spec: JobSpec) -> None:
         raise SpecError("priority", f"{spec.priority}. Next: give -{_PRIORITY} to {_PRIORITY}")
     if not 1 <= spec.max_attempts <= _ATTEMPTS:
         raise SpecError("max_attempts", f"{spec.max_attempts}. Next: give 1 to {_ATTEMPTS}")
+    _check_grow(spec)
     if spec.launcher not in {"", *FLAVOURS}:
         raise SpecError(
             "launcher", f"{_shown(spec.launcher)} is not known. Next: give one of {', '.join(FLAVOURS)}"
         )
+
+
+def _check_grow(spec: JobSpec) -> None:
+    if not spec.grow:
+        return
+    if spec.ranks is not None:
+        raise SpecError("grow", f"{spec.ranks} ranks asked. Next: leave ranks out, to take every slot")
+    if spec.on_node_loss is not OnNodeLoss.REQUEUE:
+        raise SpecError("grow", "it is launched again for that. Next: give --on-node-loss requeue too")
+
+
+def _check_outputs(patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        _plain("outputs", pattern)
+        path = PurePosixPath(pattern)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise SpecError(
+                "outputs", f"{_shown(pattern)} is not inside the working directory. Next: give result*.csv"
+            )
+
+
+def _needed(text: str, cwd: Path) -> Path:
+    _plain("files", text)
+    path = Path(os.path.normpath(cwd / _expanded("files", text)))
+    if not path.exists():
+        raise SpecError("files", f"{_shown(text)} not found. Next: give its path")
+    if not os.access(path, os.R_OK):
+        raise SpecError("files", f"{_shown(text)} is not readable. Next: chmod +r {_shown(str(path))}")
+    if path == cwd or path in cwd.parents:
+        raise SpecError(
+            "files", f"{_shown(text)} holds the working directory. Next: name what is needed in it"
+        )
+    return path
 
 
 def _directory(text: str) -> Path:

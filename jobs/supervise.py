@@ -19,19 +19,23 @@ from jobs.attempt import (
     read_order,
     write_ended,
     write_status,
-    write_unswept,
 )
 from jobs.attendance import Attendance
+from jobs.collect import clean_up
 from jobs.errors import StoreError
 from jobs.launchers import INSTALL
 from jobs.logwriter import LogWriter
+from jobs.losses import Losses
+from jobs.oom import examined
 from jobs.outcome import judge
 from jobs.states import JobState
-from jobs.sweep import WITHIN, sweep
+from jobs.survivors import lost_all, tell_losses
+from jobs.sweep import WITHIN
 
 _CANCELLED = Order(JobState.CANCELLED)
-# From the order to the final status of an attempt that lost a node, in seconds; the last is for writing.
-_LOST_NODE_SECONDS = 3.0
+# From the order to the final status of an attempt that lost a node, in seconds; the last is for writing. The
+# head waits 0.5 s before it orders (watchman.BLIP), and tells the end up to 0.25 s later: 3 s in all.
+_LOST_NODE_SECONDS = 2.25
 _WRITING_SECONDS = 0.25
 _LEAST_SECONDS = 1.0  # for an ssh to a healthy node, however late it has become
 
@@ -57,9 +61,16 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
     status = replace(end.status, ended_at=wall(), error=problems)
     if not all(host.local for host in plan.hosts):
         write_ended(folder, status)
-        left = sweep(plan, AttemptFiles(folder).ssh_config, within=end.seconds_to_clean())
-        write_unswept(folder, left)
-        status = replace(explained(folder, status), ended_at=wall())
+        missing = clean_up(
+            folder,
+            plan,
+            since=begun.started_at,
+            wall=wall,
+            seconds=end.seconds_to_clean,
+            losses=Losses(folder, cancel),
+            tell=lambda missing: write_ended(folder, lacking(status, missing)),
+        )
+        status = replace(lacking(explained(folder, status), missing), ended_at=wall())
     write_status(folder, status)
     return status
 
@@ -72,9 +83,15 @@ def explained(folder: Path, status: AttemptStatus) -> AttemptStatus:
     return status
 
 
+def lacking(status: AttemptStatus, missing: str) -> AttemptStatus:
+    """Say beside how an attempt ended which of its files could not be brought home."""
+    known = not missing or missing in status.error
+    return status if known else replace(status, error="; ".join(filter(None, (status.error, missing))))
+
+
 def obeyed(status: AttemptStatus, order: Order) -> AttemptStatus:
     """Say how an attempt ended that was ordered to."""
-    return replace(status, state=order.state, error=order.reason or order.state.value)
+    return replace(status, state=order.state, error=order.reason or order.state.value, again=order.again)
 
 
 def order_of(folder: Path) -> Order | None:
@@ -113,6 +130,7 @@ def _run(folder: Path, plan: AttemptPlan, log: LogWriter, begun: AttemptStatus, 
         order = order_of(folder) or _CANCELLED
     if order is not None:
         return _End(obeyed(begun, order), time.monotonic())
+    began = time.monotonic()
     try:
         process = _started(plan)
     except OSError as error:
@@ -126,8 +144,18 @@ def _run(folder: Path, plan: AttemptPlan, log: LogWriter, begun: AttemptStatus, 
     status = replace(running, exit_code=ending.exit_code, signal=ending.signal)
     if attendance.order is not None:
         return _End(obeyed(status, attendance.order), attendance.ordered_at, problem)
+    passed = time.monotonic() - began
+    losses = Losses(folder, cancel)
+    ending = examined(ending, plan, AttemptFiles(folder).ssh_config, seconds=passed, losses=losses)
     verdict = judge(ending)
-    return _End(replace(status, state=verdict.state, error=verdict.reason), problem=problem)
+    if verdict.state is JobState.COMPLETED and lost_all(folder, plan.hosts):
+        return _End(replace(status, state=JobState.FAILED, error=_nobody_left(plan)), problem=problem)
+    reason = verdict.reason or tell_losses(folder, plan.hosts)
+    return _End(replace(status, state=verdict.state, error=reason), problem=problem)
+
+
+def _nobody_left(plan: AttemptPlan) -> str:
+    return f"every rank was killed or lost. Next: sciabc-tui logs {plan.job}"
 
 
 def _started(plan: AttemptPlan) -> subprocess.Popen[bytes]:

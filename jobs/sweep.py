@@ -4,31 +4,24 @@ A node needs sshd, a POSIX shell (dash and busybox are enough), ``tr``, ``grep``
 """
 
 import contextlib
-import math
 import os
 import re
 import selectors
-import shutil
-import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.attempt import AttemptFiles, AttemptPlan, read_plan, read_unswept, write_unswept
 from jobs.errors import StoreError
-from jobs.hostfile import Host, checked_address
+from jobs.hostfile import Host
 from jobs.launchers import TOKEN
+from jobs.losses import Losses
+from jobs.visit import KNOCK_SECONDS, Visit, visit
 
 WITHIN = 3.0
 """How long the cleaning of all nodes may take, in seconds: one that is silent is left for later."""
 
-# A node's kernel answers within milliseconds, however busy its programs are. One that has not by then is left
-# for later, if there is no time for a second SYN, which goes out after 1 s: what lost a node must end soon.
-_KNOCK_SECONDS = 0.5
-_SYN_SENT = "02"  # the states of include/net/tcp_states.h, as proc(5) shows them in /proc/net/tcp
-_STATE, _INODE = 3, 9  # columns there
-_SSH = shutil.which("ssh") or "/usr/bin/ssh"
 _WORD = "sciabc-swept"
 _ANSWER = re.compile(rb"^sciabc-swept ([0-9]{1,9}) ([0-9]{1,9})$", re.MULTILINE)
 _ANSWER_BYTES = 16 * 1024
@@ -91,37 +84,66 @@ while [ "$held" ] && [ $round -lt 20 ]; do
 done
 left=0
 for pid in $(found); do left=$((left + 1)); done
-{staged}
-echo "{word} $count $left"
 """
 
-_REMOVE = """\
+_REMOVE = """
 folder="$HOME/.cache/sciabc/jobs/{token}"
 if [ "$HOME" ]; then
   rm -rf -- "$folder"
   if [ -e "$folder" ]; then left=$((left + 1)); fi
-fi"""
+fi
+"""
 
 
-def script(token: str) -> str:
+def script(token: str, *, remove: bool = True) -> str:
     """Write the program that cleans one node, for ``sh -s``; it says how much it ended and what is left.
+
+    Args:
+        token: What marks the processes, and names the staged folder.
+        remove: Whether the staged folder is removed.
+
+    Raises:
+        StoreError: The token is none: it would mean something to a shell.
+    """
+    ending = ending_script(token)
+    removing = _REMOVE.format(token=token) if remove and is_staged(token) else ""
+    return f'{ending}{removing}echo "{_WORD} $count $left"\n'
+
+
+def ending_script(token: str) -> str:
+    """Write the part that ends the processes; sets ``count`` and ``left``, prints nothing.
 
     Raises:
         StoreError: The token is none: it would mean something to a shell.
     """
     if not _TOKEN.fullmatch(token):
         raise StoreError("The job's token is damaged. Next: submit the job again")
-    staged = _REMOVE.format(token=token) if _STAGED.fullmatch(token) else ""
-    return _SCRIPT.format(token=token, name=TOKEN, staged=staged, word=_WORD)
+    return _SCRIPT.format(token=token, name=TOKEN)
 
 
-def sweep(plan: AttemptPlan, ssh_config: Path, *, within: float = WITHIN) -> tuple[str, ...]:
+def is_staged(token: str) -> bool:
+    """Tell whether nodes can have a folder for it: only 32 hex digits are the name of one."""
+    return _STAGED.fullmatch(token) is not None
+
+
+def sweep(
+    plan: AttemptPlan,
+    ssh_config: Path,
+    *,
+    within: float = WITHIN,
+    losses: Losses | None = None,
+    keep: Collection[str] = (),
+    given_up: Collection[str] = (),
+) -> tuple[str, ...]:
     """Clean every other node of an attempt, all at once.
 
     Args:
         plan: Whose token marks the processes, and where they were started.
         ssh_config: For ``ssh -F``: the attempt's own.
         within: Seconds after which the nodes that have not answered are given up.
+        losses: Says which hosts are lost: those are not gone to, or given up at once.
+        keep: Names of hosts whose staged folders stay.
+        given_up: Names of hosts that were found silent: those are not gone to.
 
     Returns:
         The names of the hosts that could not be cleaned, in the plan's order.
@@ -129,7 +151,10 @@ def sweep(plan: AttemptPlan, ssh_config: Path, *, within: float = WITHIN) -> tup
     Raises:
         StoreError: The plan holds a token or an address that is none.
     """
-    return _swept(plan, [host for host in plan.hosts if not host.local], ssh_config, within)
+    hosts = [host for host in plan.hosts if not host.local]
+    answering = [host for host in hosts if host.name not in given_up]
+    left = _swept(plan, answering, ssh_config, within, keep, losses)
+    return tuple(host.name for host in hosts if host.name in left or host.name in given_up)
 
 
 def sweep_again(folder: Path, names: Iterable[str], *, within: float = WITHIN) -> tuple[str, ...]:
@@ -158,11 +183,10 @@ def sweep_again(folder: Path, names: Iterable[str], *, within: float = WITHIN) -
 
 
 @dataclass(slots=True)
-class _Visit:
-    """One ssh on its way."""
+class _Cleaning:
+    """A node that is being cleaned."""
 
-    host: Host
-    process: "subprocess.Popen[bytes]"
+    visit: Visit
     said: bytearray = field(default_factory=bytearray)
 
     @property
@@ -178,83 +202,65 @@ class _Visit:
         del self.said[:-_ANSWER_BYTES]  # a login's greetings stand before the answer
         return bool(data) and not _ANSWER.search(self.said)
 
-    def knocks(self) -> bool:
-        """Tell whether the node's kernel has not yet answered."""
-        own: set[str] = set()
-        with contextlib.suppress(OSError):  # ssh is gone
-            for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
-                with contextlib.suppress(OSError):  # closed meanwhile
-                    own.add(str(link.readlink()))
-        return not own.isdisjoint(_unanswered())
 
-    def end(self) -> None:
-        """Let go, whatever it does."""
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-
-def _swept(plan: AttemptPlan, hosts: list[Host], ssh_config: Path, within: float) -> tuple[str, ...]:
+def _swept(
+    plan: AttemptPlan,
+    hosts: list[Host],
+    ssh_config: Path,
+    within: float,
+    keep: Collection[str] = (),
+    losses: Losses | None = None,
+) -> tuple[str, ...]:
     if not hosts:
         return ()
     until = time.monotonic() + within
-    text = script(plan.token).encode()
-    addresses = [checked_address(host.address) for host in hosts]
-    visits: list[_Visit] = []
+    lost = losses.names() if losses else frozenset[str]()
+    cleanings: list[_Cleaning] = []
     try:
-        for host, address in zip(hosts, addresses, strict=True):
+        for host in (host for host in hosts if host.name not in lost):
+            program = script(plan.token, remove=host.name not in keep)
             with contextlib.suppress(OSError):  # no ssh here, or no process left for it: not clean
-                visits.append(_Visit(host, _ssh(address, ssh_config, text, within)))
-        _listen(visits, until, until if within >= WITHIN else time.monotonic() + _KNOCK_SECONDS)
-        clean = {visit.host.name for visit in visits if visit.clean}
+                cleanings.append(_Cleaning(visit(host, ssh_config, program, within)))
+        silent_at = until if within >= WITHIN else time.monotonic() + KNOCK_SECONDS
+        _Hearing(cleanings, losses).listen(until, silent_at)
+        clean = {cleaning.visit.host.name for cleaning in cleanings if cleaning.clean}
     finally:
-        for visit in visits:
-            visit.end()
+        for cleaning in cleanings:
+            cleaning.visit.close()
     return tuple(host.name for host in hosts if host.name not in clean)
 
 
-def _listen(visits: list[_Visit], until: float, silent_at: float) -> None:
-    """Hear what the nodes say; let go of those that have not answered at all by `silent_at`."""
-    with selectors.DefaultSelector() as selector:
-        for visit in visits:
-            if visit.process.stdout is not None:
-                selector.register(visit.process.stdout, selectors.EVENT_READ, visit)
-        while selector.get_map() and (now := time.monotonic()) < until:
-            if now >= silent_at:
-                silent_at = until
-                for key in [key for key in selector.get_map().values() if key.data.knocks()]:
-                    selector.unregister(key.fileobj)
-                continue
-            for key, _ in selector.select(min(until, silent_at) - now):
-                visit: _Visit = key.data
-                if not visit.listen(key.fd):
-                    selector.unregister(key.fileobj)
+class _Hearing:
+    """Hears all nodes at once, until each has said its word or is let go."""
 
+    def __init__(self, cleanings: Iterable[_Cleaning], losses: Losses | None) -> None:
+        pipes = ((cleaning.visit.process.stdout, cleaning) for cleaning in cleanings)
+        self._heard = {pipe.fileno(): cleaning for pipe, cleaning in pipes if pipe is not None}
+        self._losses = losses
 
-def _unanswered() -> frozenset[str]:
-    """Give the sockets that wait for the first word of another kernel, as links in /proc/PID/fd name them."""
-    found: set[str] = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):  # a kernel without IPv6
-            rows = (row.split() for row in Path(table).read_text(encoding="ascii").splitlines()[1:])
-            found |= {f"socket:[{row[_INODE]}]" for row in rows if row[_STATE] == _SYN_SENT}
-    return frozenset(found)
+    def listen(self, until: float, silent_at: float) -> None:
+        """Listen; let go of those that have not answered at all by `silent_at`, and of the lost."""
+        with selectors.DefaultSelector() as selector:
+            for descriptor in (*self._heard, *([self._losses] if self._losses else [])):
+                selector.register(descriptor, selectors.EVENT_READ)
+            while self._heard and (now := time.monotonic()) < until:
+                if now >= silent_at:
+                    silent_at = until
+                    self._let_go(selector, lambda cleaning: cleaning.visit.knocks())
+                    continue
+                for key, _ in selector.select(min(until, silent_at) - now):
+                    self._hear(selector, key.fd)
 
+    def _hear(self, selector: selectors.BaseSelector, descriptor: int) -> None:
+        cleaning = self._heard.get(descriptor)
+        if cleaning is not None:
+            if not cleaning.listen(descriptor):
+                self._let_go(selector, lambda each: each is cleaning)
+        elif self._losses is not None and descriptor == self._losses.fileno():
+            lost = self._losses.names()
+            self._let_go(selector, lambda each: each.visit.host.name in lost)
 
-def _ssh(address: str, ssh_config: Path, text: bytes, within: float) -> "subprocess.Popen[bytes]":
-    # Should we be killed meanwhile, it ends by itself soon.
-    own = (f"ConnectTimeout={math.ceil(within)}", "ServerAliveInterval=1", "ServerAliveCountMax=3")
-    process = subprocess.Popen(
-        [_SSH, "-T", "-F", str(ssh_config), *(f"-o{option}" for option in own), address, "exec sh -s"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        # Its own: what ends the launcher's group must not end its cleaning.
-        start_new_session=True,
-        bufsize=0,
-    )
-    if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-            pipe.write(text)  # far less than a pipe holds: it never waits
-    return process
+    def _let_go(self, selector: selectors.BaseSelector, unwanted: Callable[[_Cleaning], bool]) -> None:
+        for descriptor in [each for each, cleaning in self._heard.items() if unwanted(cleaning)]:
+            selector.unregister(descriptor)
+            del self._heard[descriptor]

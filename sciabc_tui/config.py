@@ -80,6 +80,10 @@ class JobsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="Whose logs and files are kept: `500 jobs` (that ended last), or `30 days`.",
         ),
     ] = "1000 jobs"
+    slurm_options: Annotated[
+        tuple[str, ...],
+        Meta(description="More options for sbatch, where jobs go to Slurm: --partition=debug."),
+    ] = ()
     allow_root: Annotated[
         bool, Meta(description="Let root run jobs on other nodes. Open MPI warns against it, and so do we.")
     ] = False

@@ -9,10 +9,10 @@ import http.client
 import os
 import socket
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -23,7 +23,6 @@ from sciabc_tui.api.messages import (
     AddNode,
     ApproveKey,
     Drain,
-    Events,
     Jobs,
     LogChunk,
     LogFilter,
@@ -33,14 +32,12 @@ from sciabc_tui.api.messages import (
     Refusal,
     SubmitJob,
     Submitted,
-    decode_state,
     job_path,
 )
 from sciabc_tui.api.peers import check_owner, kept_out, peer_uid
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.series import Series
-from sciabc_tui.cluster.state import LogEntry, State
 from sciabc_tui.errors import (
     AlreadyRunning,
     CommandRefused,
@@ -50,6 +47,9 @@ from sciabc_tui.errors import (
     ServiceFailed,
     ServiceUnavailable,
 )
+
+if TYPE_CHECKING:
+    from sciabc_tui.cluster.state import LogEntry, State
 
 ANSWER_WITHIN = 30.0
 """Seconds in which the service must answer a request."""
@@ -78,13 +78,14 @@ class Client:
         self._path = path
         self._lock = threading.Lock()
         self._watching: set[socket.socket] = set()
+        self._preflights: set[socket.socket] = set()
         self._closed = False
 
-    def state(self) -> State:
+    def state(self) -> "State":
         """Give the state now."""
-        return _decoded(self._get(f"/{VERSION}/state"), State)
+        return _decoded_state(self._get(f"/{VERSION}/state"))
 
-    def watch(self) -> Generator[State, None, None]:
+    def watch(self) -> "Generator[State, None, None]":
         """Give the state now and whenever it changes, the newest only; ends when the service goes.
 
         Raises:
@@ -111,15 +112,15 @@ class Client:
         """End `watch` from another thread, for good: a watch that is begun later ends at once."""
         with self._lock:
             self._closed = True
-            for wire in self._watching:
-                try:
-                    wire.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # it ended by itself meanwhile
+            _hang_up(self._watching)
 
     def jobs(self, limit: int = 100) -> tuple[Job, ...]:
         """Give the newest jobs, the newest first."""
-        return _decoded(self._get(f"/{VERSION}/jobs?limit={limit}"), Jobs).jobs
+        return self.job_list(limit).jobs
+
+    def job_list(self, limit: int) -> Jobs:
+        """Give the newest jobs with the head's time."""
+        return _decoded(self._get(f"/{VERSION}/jobs?limit={limit}"), Jobs)
 
     def job(self, job: JobId) -> Job:
         """Give one job.
@@ -139,8 +140,25 @@ class Client:
         Raises:
             NotFound: There is no such node.
             CommandRefused: There is nothing to check, or the program can't be run as it stands.
+            ServiceUnavailable: Nobody answers, or `stop_preflight` was called.
         """
-        return _decoded(self._post(f"/{VERSION}/preflight", wish), PreflightReport)
+        with _mapped(), closing(self._connect(ANSWER_WITHIN)) as connection:
+            wire: socket.socket = connection.sock
+            with self._lock:
+                self._preflights.add(wire)
+            try:
+                body = msgspec.json.encode(wish)
+                return _decoded(
+                    _ask(connection, "POST", f"/{VERSION}/preflight", body).read(), PreflightReport
+                )
+            finally:
+                with self._lock:
+                    self._preflights.discard(wire)
+
+    def stop_preflight(self) -> None:
+        """End, from another thread, every `preflight` that is under way."""
+        with self._lock:
+            _hang_up(self._preflights)
 
     def cancel(self, job: JobId, /) -> None:
         """Cancel a job."""
@@ -195,23 +213,27 @@ class Client:
             if rest:
                 yield rest
 
-    def events(self, since: int, limit: int) -> tuple[LogEntry, ...]:
+    def events(self, since: int, limit: int) -> "tuple[LogEntry, ...]":
         """Give the newest `limit` events with a number above `since` (0 for all), the oldest first."""
-        return _decoded(self._get(f"/{VERSION}/events?since={since}&limit={limit}"), Events).events
+        from sciabc_tui.api.states import decode_events  # noqa: PLC0415 - what needs no state starts sooner
 
-    def follow_events(self, since: int) -> Generator[LogEntry, None, None]:
+        return _read_as(decode_events, self._get(f"/{VERSION}/events?since={since}&limit={limit}"))
+
+    def follow_events(self, since: int) -> "Generator[LogEntry, None, None]":
         """Give the events with a number above `since`, and each new one as it happens.
 
         Raises:
             ServiceUnavailable: The service went away, or nothing came for `SILENT_FOR` seconds.
         """
+        from sciabc_tui.api.states import decode_entry  # noqa: PLC0415 - what needs no state starts sooner
+
         path = f"/{VERSION}/events?follow=1&since={since}&limit={MOST_EVENTS}"
         with closing(self._connect(SILENT_FOR)) as connection:
             with _mapped():
                 response = _ask(connection, "GET", path)
             while line := _read_line(response):
                 if line.strip():
-                    yield _decoded(line, LogEntry)
+                    yield _read_as(decode_entry, line)
         raise _gone()
 
     def add_node(self, host: str, /) -> None:
@@ -265,7 +287,7 @@ class Client:
                 self._watching.add(wire)
             return not self._closed
 
-    def _states(self, connection: http.client.HTTPConnection) -> Iterator[State]:
+    def _states(self, connection: http.client.HTTPConnection) -> "Iterator[State]":
         response = _ask(connection, "GET", f"/{VERSION}/watch")
         while line := response.readline():
             if line.strip():
@@ -298,6 +320,12 @@ class Client:
             if error.errno in {errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR, None}:
                 raise ServiceUnavailable("No head service is running. Next: sciabc-tui head") from error
             raise _silent() from error
+
+
+def _hang_up(wires: Iterable[socket.socket]) -> None:
+    for wire in wires:
+        with suppress(OSError):  # it ended by itself meanwhile
+            wire.shutdown(socket.SHUT_RDWR)
 
 
 def _read_piece(response: http.client.HTTPResponse) -> bytes:
@@ -338,15 +366,18 @@ def _mapped() -> Generator[None, None, None]:
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise _other_version() from error
+    return _read_as(lambda body: msgspec.json.decode(body, type=kind), body)
 
 
-def _decoded_state(line: bytes) -> State:
+def _decoded_state(line: bytes) -> "State":
+    from sciabc_tui.api.states import decode_state  # noqa: PLC0415 - what needs no state starts sooner
+
+    return _read_as(decode_state, line)
+
+
+def _read_as(decode: Callable[[bytes], _T], body: bytes) -> _T:
     try:
-        return decode_state(line)
+        return decode(body)
     except msgspec.DecodeError as error:
         raise _other_version() from error
 

@@ -1,16 +1,14 @@
 """What goes over the socket, as JSON.
 
-The state goes as the domain has it (`sciabc_tui.cluster.state.State`); here are only the requests and
-small answers. A field that is not known is refused, so that a misspelt one is not silently ignored.
+The state goes as the domain has it (`sciabc_tui.api.states`); here are only the requests and small answers.
+A field that is not known is refused, so that a misspelt one is not silently ignored.
 """
 
 from typing import Annotated, Literal, NewType
 
-import msgspec
 from msgspec import Meta, Struct
 
 from sciabc_tui.cluster.job import Job, JobId, OnNodeLoss
-from sciabc_tui.cluster.state import LogEntry, State
 
 VERSION = "v1"
 """The first part of every path; it changes when a client of before would break."""
@@ -38,7 +36,10 @@ class SubmitJob(Struct, frozen=True, forbid_unknown_fields=True):
         priority: Of two waiting jobs the one with more goes first.
         on_node_loss: What happens when a node of it is lost.
         max_attempts: How often it may be launched, with `requeue`.
-        launcher: `openmpi` or `mpich`; empty: what the nodes have.
+        launcher: `openmpi`, `mpich` or `slurm`; empty: what the nodes have.
+        files: What the program needs beside itself; copied to nodes that do not share it.
+        outputs: Patterns of files below `cwd` that are brought back in the end.
+        grow: Launch it again with more ranks when nodes join.
     """
 
     program: Text
@@ -56,6 +57,9 @@ class SubmitJob(Struct, frozen=True, forbid_unknown_fields=True):
     on_node_loss: OnNodeLoss = OnNodeLoss.FAIL
     max_attempts: int = 3
     launcher: Text = ""
+    files: tuple[Text, ...] = ()
+    outputs: tuple[Text, ...] = ()
+    grow: bool = False
 
 
 class Priority(Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +101,8 @@ class PreflightWish(Struct, frozen=True, forbid_unknown_fields=True):
         nodes: The nodes to check, by name; none: all that may take jobs.
         exclude: The nodes to leave out.
         fresh: Ask every node, also one that answered a moment ago.
+        each: As in `SubmitJob`: a command for each node, with no MPI in it.
+        launcher: As in `SubmitJob`: `openmpi` or `mpich`; empty: what the nodes have.
     """
 
     program: Text = ""
@@ -104,6 +110,8 @@ class PreflightWish(Struct, frozen=True, forbid_unknown_fields=True):
     nodes: tuple[Text, ...] = ()
     exclude: tuple[Text, ...] = ()
     fresh: bool = False
+    each: bool = False
+    launcher: Text = ""
 
 
 class PreflightCheck(Struct, frozen=True):
@@ -135,16 +143,18 @@ class PreflightReport(Struct, frozen=True):
     rows: tuple[PreflightRow, ...]
 
 
-class Events(Struct, frozen=True):
-    """Events, oldest first."""
-
-    events: tuple[LogEntry, ...]
-
-
 class Jobs(Struct, frozen=True):
-    """Jobs, newest first."""
+    """Jobs, newest first.
+
+    Attributes:
+        jobs: They.
+        wall: The head's time, in seconds since 1970; None from services of before.
+        simulated: Whether none of it is real.
+    """
 
     jobs: tuple[Job, ...]
+    wall: float | None = None
+    simulated: bool = False
 
 
 class Refusal(Struct, frozen=True):
@@ -186,23 +196,6 @@ class LogChunk(Struct, frozen=True):
     next_offset: int
     ended: bool
     """Has the job ended, so that nothing will come behind `next_offset`?"""
-
-
-_state_decoder = msgspec.json.Decoder(State)
-
-
-def encode_state(state: State) -> bytes:
-    """Write a state as one line of JSON."""
-    return msgspec.json.encode(state)
-
-
-def decode_state(line: bytes) -> State:
-    """Read a state.
-
-    Raises:
-        msgspec.DecodeError: The service speaks another version.
-    """
-    return _state_decoder.decode(line)
 
 
 def job_path(job: JobId, rest: str = "") -> str:

@@ -1,5 +1,6 @@
 """What the API server needs of the head service. `sciabc_tui.head.service.HeadService` fits."""
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from sciabc_tui.api.messages import (
@@ -15,6 +16,14 @@ from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import NodeCommand
 from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import LogEntry, State
+
+
+class News(Protocol):
+    """What somebody waits for."""
+
+    async def wait(self, within: float) -> None:
+        """Return when there may be news since the last time, at the latest after so many seconds."""
+        ...
 
 
 class Backend(Protocol):
@@ -65,6 +74,10 @@ class Backend(Protocol):
         self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
     ) -> LogChunk:
         """Read whole lines of a job's log; a negative offset counts from the end. Raises `NotFound`."""
+        ...
+
+    def log_news(self, job: JobId) -> AbstractContextManager[News]:
+        """Begin to look at a job's log: what is written from here on is told."""
         ...
 
     def hostfile(self) -> str:

@@ -15,18 +15,16 @@ from sciabc_tui.api.messages import (
     AddNode,
     ApproveKey,
     Drain,
-    Events,
     Jobs,
-    LogChunk,
     LogFilter,
     PreflightWish,
     Priority,
     SubmitJob,
     Submitted,
-    encode_state,
 )
 from sciabc_tui.api.peers import peer_uid, user_name
 from sciabc_tui.api.ports import Backend
+from sciabc_tui.api.states import Events, encode_state
 from sciabc_tui.cluster.job import (
     CancelJob,
     HoldJob,
@@ -50,8 +48,8 @@ WATCH_GAP = 0.25
 KEEP_ALIVE = 5.0
 """Seconds after which a watch says with an empty line that it is alive."""
 
-FOLLOW_GAP = 0.1
-"""Seconds between two looks at a log that is followed."""
+FOLLOW_LOOK = 1.0
+"""Seconds after which it is looked at although nothing was told."""
 
 PIECE = 64 * 1024
 """Bytes of a log that are sent at once, unless the request says otherwise."""
@@ -210,7 +208,9 @@ class Routes:
 
     async def _jobs(self, request: web.Request) -> web.Response:
         limit = _number(request, "limit", 100, least=1, most=MOST_JOBS)
-        return _json(msgspec.json.encode(Jobs(await self._backend.jobs(limit))))
+        jobs = await self._backend.jobs(limit)
+        state = self._backend.state
+        return _json(msgspec.json.encode(Jobs(jobs, state.wall, state.head.simulated)))
 
     async def _submit(self, request: web.Request) -> web.Response:
         asked = await _body(request, SubmitJob)
@@ -262,29 +262,31 @@ class Routes:
         offset = _number(request, "offset", 0, least=-(2**53), most=2**53)
         limit = _number(request, "limit", PIECE, least=1, most=LARGEST_PIECE)
         wanted = _log_filter(request)
-        chunk = await self._backend.read_log(job, offset=offset, limit=limit, wanted=wanted)
         if _number(request, "follow", 0, least=0, most=1):
-            return await self._follow(request, job, chunk, limit, wanted)
+            return await self._follow(request, job, offset, limit, wanted)
+        chunk = await self._backend.read_log(job, offset=offset, limit=limit, wanted=wanted)
         headers = {"X-Next-Offset": str(chunk.next_offset), "X-Ended": "true" if chunk.ended else "false"}
         return web.Response(body=chunk.data, content_type="text/plain", headers=headers)
 
     async def _follow(
-        self, request: web.Request, job: JobId, chunk: LogChunk, limit: int, wanted: LogFilter
+        self, request: web.Request, job: JobId, offset: int, limit: int, wanted: LogFilter
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-        async with self._stream(request, response):
-            before = -1
-            while True:
-                if chunk.data:
-                    await response.write(chunk.data)
-                elif chunk.ended:
-                    break
-                elif chunk.next_offset == before:
-                    await asyncio.sleep(FOLLOW_GAP)
-                if request.transport is None or request.transport.is_closing():
-                    break
-                before = chunk.next_offset
-                chunk = await self._backend.read_log(job, offset=before, limit=limit, wanted=wanted)
+        with self._backend.log_news(job) as news:  # before the first look: what comes behind it is told
+            chunk = await self._backend.read_log(job, offset=offset, limit=limit, wanted=wanted)
+            response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+            async with self._stream(request, response):
+                before = -1
+                while True:
+                    if chunk.data:
+                        await response.write(chunk.data)
+                    elif chunk.ended:
+                        break
+                    elif chunk.next_offset == before:
+                        await news.wait(FOLLOW_LOOK)
+                    if request.transport is None or request.transport.is_closing():
+                        break
+                    before = chunk.next_offset
+                    chunk = await self._backend.read_log(job, offset=before, limit=limit, wanted=wanted)
         return response
 
     async def _hostfile(self, _: web.Request) -> web.Response:

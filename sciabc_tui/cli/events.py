@@ -1,8 +1,7 @@
 """`sciabc-tui events`: what happened, and why."""
 
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -10,9 +9,9 @@ import typer
 
 from sciabc_tui.api.client import MOST_EVENTS
 from sciabc_tui.cli.connect import connected
+from sciabc_tui.cli.moments import moment
 from sciabc_tui.cli.output import say
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.values import duration
 from sciabc_tui.cluster.state import LogEntry, Severity
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -29,7 +28,7 @@ def events(
         typer.Option("--limit", "-n", min=1, max=MOST_EVENTS, help="How many: 50, or all with --since."),
     ] = None,
     since: Annotated[
-        str, typer.Option(metavar="AGE|HH:MM", help="Not older than 30s, 10m, 2h, 3d, or that time of day.")
+        str, typer.Option(metavar="TIME", help="Only from then on: 10m (ago), 14:05, 2026-11-21T14:05.")
     ] = "",
     severity: Annotated[Severity, typer.Option(help="This severe at least.")] = Severity.INFO,
     as_json: Annotated[
@@ -41,7 +40,7 @@ def events(
         state = client.state()
         if state.head.simulated and not as_json:
             say("[SIMULATED]")
-        begin = begin_of(since, state.wall) if since else 0.0
+        begin = moment(since, state.wall) if since else 0.0
         least = _RANK[severity]
         wanted = limit or (MOST_EVENTS if since else 50)
         unfiltered = not since and not least
@@ -54,29 +53,6 @@ def events(
                 (entry for entry in client.follow_events(newest) if _RANK[entry.severity] >= least),
                 as_json=as_json,
             )
-
-
-def begin_of(text: str, now: float) -> float:
-    """Read `--since`: an age, or a time of day of the last 24 hours in this machine's time zone.
-
-    Args:
-        text: `30s`, `10m`, `2h`, `3d` or `HH:MM`.
-        now: Seconds since the epoch.
-
-    Raises:
-        typer.BadParameter: It is neither.
-    """
-    if re.fullmatch(r"[0-9]{1,6}[smhd]", text):
-        return now - duration(text)
-    try:
-        wanted = datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - the zone comes from `here` below
-    except ValueError:
-        raise typer.BadParameter(f"--since takes 30s, 10m, 2h, 3d or HH:MM, not {text!r}") from None
-    here = datetime.fromtimestamp(now, UTC).astimezone()
-    begin = datetime.combine(here.date(), wanted).astimezone()
-    if begin.timestamp() > now:
-        begin = datetime.combine(here.date() - timedelta(days=1), wanted).astimezone()
-    return begin.timestamp()
 
 
 def _show(entries: Iterable[LogEntry], *, as_json: bool) -> None:

@@ -1,11 +1,11 @@
 """Turns errors into one line and an exit code; no traceback reaches the user unless `--debug` asks for it."""
 
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
-from typing_extensions import override
 
 from hw.errors import HwError
 from jobs.errors import JobsError
@@ -28,25 +28,26 @@ Exit codes:
   run: the job's own exit status"""
 
 
-class Commands(TyperGroup):
-    """The commands, with one place where their errors end."""
+@contextmanager
+def one_line_for_errors(options: dict[str, Any]) -> Generator[None, None, None]:
+    """Run a command; say what went wrong in one line, and exit.
 
-    @override
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; say what went wrong in one line."""
-        try:
-            return super().invoke(ctx)
-        except (SciabcError, HwError, JobsError) as error:
-            _show_trace(ctx.params)
-            hint(f"sciabc-tui: {one_line(error)}")
-            raise typer.Exit(NO_SERVICE if isinstance(error, ServiceUnavailable) else FAILED) from error
-        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError, EOFError):
-            raise
-        except Exception as error:
-            _show_trace(ctx.params)
-            kept = keep(traceback.format_exc())
-            hint(f"sciabc-tui: unexpected {type(error).__name__}. Next: report it, with {kept}")
-            raise typer.Exit(FAILED) from error
+    Args:
+        options: Those of `sciabc-tui` itself.
+    """
+    try:
+        yield
+    except (SciabcError, HwError, JobsError) as error:
+        _show_trace(options)
+        hint(f"sciabc-tui: {one_line(error)}")
+        raise typer.Exit(NO_SERVICE if isinstance(error, ServiceUnavailable) else FAILED) from error
+    except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError, EOFError):
+        raise
+    except Exception as error:
+        _show_trace(options)
+        kept = keep(traceback.format_exc())
+        hint(f"sciabc-tui: unexpected {type(error).__name__}. Next: report it, with {kept}")
+        raise typer.Exit(FAILED) from error
 
 
 def _show_trace(options: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sciabc_tui.cli import events, jobs, nodes, operate, preflight, run, service, settings, status
-from sciabc_tui.cli.failures import EXIT_CODES, Commands
-from sciabc_tui.cli.output import examples, say, survive_any_locale
+from sciabc_tui.cli.failures import EXIT_CODES
+from sciabc_tui.cli.listed import Commands
+from sciabc_tui.cli.output import say, survive_any_locale
 from sciabc_tui.cli.session import Session
 
 EXAMPLES = """\b
@@ -58,48 +58,9 @@ def alone(
     del show_version  # its callback has done it
     context.obj = Session(config, demo, debug)
     if context.invoked_subcommand is None:
-        raise typer.Exit(service.open_tui(context.obj))
+        from sciabc_tui.cli.service import open_tui  # noqa: PLC0415 - as above
 
-
-app.command(epilog=examples("sciabc-tui head", "sciabc-tui head --demo"))(service.head)
-app.command(epilog=examples("sciabc-tui status", "sciabc-tui status --json | jq .external_ip"))(status.status)
-app.add_typer(nodes.app, name="nodes")
-app.command(
-    epilog=examples(
-        "sciabc-tui events",
-        "sciabc-tui events -f --severity warn",
-        "sciabc-tui events --since 10m",
-        "sciabc-tui events --since 14:05 --json | jq -r .text",
-    )
-)(events.events)
-app.command(epilog=f"{run.EXAMPLES}\n\n{EXIT_CODES}", context_settings={"ignore_unknown_options": True})(
-    run.run
-)
-app.command(
-    epilog=examples(
-        "sciabc-tui preflight",
-        "sciabc-tui preflight ./simulate -w node[01-04]",
-        "sciabc-tui preflight hello --fresh --json",
-    )
-)(preflight.preflight)
-app.command(epilog=examples("sciabc-tui jobs", "sciabc-tui jobs -n 100 --json"))(jobs.jobs)
-app.command(
-    epilog=examples("sciabc-tui logs 7", "sciabc-tui logs 7 -f", "sciabc-tui logs 7 --rank 0 > rank0.txt")
-)(jobs.logs)
-app.command(epilog=examples("sciabc-tui cancel 7"))(operate.cancel)
-app.command(epilog=examples("sciabc-tui hold 7"))(operate.hold)
-app.command(epilog=examples("sciabc-tui release 7"))(operate.release)
-app.command(epilog=examples("sciabc-tui requeue 7"))(operate.requeue)
-app.command(epilog=examples("sciabc-tui priority 7 10", "sciabc-tui priority 7 -- -10"))(operate.priority)
-app.command(
-    epilog=examples(
-        "sciabc-tui hostfile", "sciabc-tui hostfile > nodes.txt; mpirun --hostfile nodes.txt hostname"
-    )
-)(status.hostfile)
-app.command(epilog=settings.EXAMPLES)(settings.config)
-app.command(epilog=examples("sciabc-tui panel --preview", "sciabc-tui panel --preview --size 20x4"))(
-    service.panel
-)
+        raise typer.Exit(open_tui(context.obj))
 
 
 def main() -> None:

@@ -12,11 +12,12 @@ from sciabc_tui.cli.complete import node_names
 from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.output import ask, emit, examples, hint, say, table
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.status import AsJson
+from sciabc_tui.cli.values import AsJson
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.node import Liveness, Node, NodeId, Trust, row_word
 from sciabc_tui.cluster.schedule import capacity, used_slots
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import evidence, span
+from sciabc_tui.cluster.wording import evidence
 from sciabc_tui.errors import CommandRefused, NotFound
 
 NodeName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=node_names)]

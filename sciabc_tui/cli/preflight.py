@@ -13,8 +13,7 @@ from sciabc_tui.cli.failures import FAILED
 from sciabc_tui.cli.output import emit, hint, say, table
 from sciabc_tui.cli.run import resolve_program
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.status import AsJson
-from sciabc_tui.cli.values import node_names
+from sciabc_tui.cli.values import AsJson, node_names
 from sciabc_tui.cluster.nodeset import fold
 
 _WORDS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "--"}
@@ -29,10 +28,16 @@ def preflight(
         str | None, typer.Argument(metavar="PROGRAM", help="As for run.", show_default=False)
     ] = None,
     *,
+    each: Annotated[
+        bool, typer.Option("--each", help="For a command on every node, with no MPI in it.")
+    ] = False,
     nodes: Annotated[
         str, typer.Option("--nodes", "-w", metavar="NODES", help="Check only these: node[01-03],head.")
     ] = "",
     exclude: Annotated[str, typer.Option("--exclude", "-x", metavar="NODES", help="Leave these out.")] = "",
+    launcher: Annotated[
+        str, typer.Option("--mpi", metavar="FLAVOUR", help="openmpi or mpich. Without: what the nodes have.")
+    ] = "",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Ask again whoever was well a minute ago, too.")
     ] = False,
@@ -49,6 +54,8 @@ def preflight(
         nodes=node_names(nodes),
         exclude=node_names(exclude),
         fresh=fresh,
+        each=each,
+        launcher=launcher,
     )
     with connected(session(context), start=False) as client:
         report = client.preflight(wish)

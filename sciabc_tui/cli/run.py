@@ -36,6 +36,7 @@ Examples:
   sciabc-tui run jobs/programs/mergesort.py -n 8
   sciabc-tui run -n 4 -e OMP_NUM_THREADS=2 ./simulate -- -n 1000
   sciabc-tui run -w node[01-04] --time 10m --on-node-loss requeue ./simulate
+  sciabc-tui run --with input.dat --collect 'result*.csv' ./simulate
   sciabc-tui run --each uptime
   sciabc-tui run --detach ./simulate"""
 
@@ -89,8 +90,19 @@ def run(  # noqa: PLR0913 - each option is a parameter
     ] = OnNodeLoss.FAIL,
     max_attempts: Annotated[int, typer.Option(help="How often it may be launched, with requeue.")] = 3,
     launcher: Annotated[
-        str, typer.Option("--mpi", metavar="FLAVOUR", help="openmpi or mpich. Without: what the nodes have.")
+        str, typer.Option("--mpi", metavar="FLAVOUR", help="openmpi, mpich, slurm. Without: what nodes have.")
     ] = "",
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="PATH", help="A file or folder it needs; copied to the nodes."),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option("--collect", metavar="PATTERN", help="Bring these files back: 'result*.csv'."),
+    ] = None,
+    grow: Annotated[
+        bool, typer.Option("--grow", help="Launch it again with more ranks when nodes join.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Submit it, and do not follow it.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the job as JSON, in place of what it prints.")
@@ -113,6 +125,9 @@ def run(  # noqa: PLR0913 - each option is a parameter
         on_node_loss=on_node_loss,
         max_attempts=max_attempts,
         launcher=launcher,
+        files=tuple(files or ()),
+        outputs=tuple(outputs or ()),
+        grow=grow,
     )
     with connected(session(context), start=True) as client:
         job = client.submit(request)
@@ -193,14 +208,17 @@ class Following:
         return INTERRUPTED if self._cancelling else exit_status(ended)
 
     def _wait_in_queue(self) -> None:
-        """Say what a pending job waits for, until it starts."""
+        """Say what a pending job waits for, until it starts and its files are on the nodes."""
         said = ""
         for job in self._changes():
-            if job.state is not JobState.PENDING:
+            brings = job.state is JobState.RUNNING and job.reason.startswith("copying ")
+            if job.state is not JobState.PENDING and not brings:
                 return
-            if job.reason not in {"", said}:
-                hint(f"job {job.id} {job.reason}")
-                said = job.reason
+            # how far it is shows in `sciabc-tui jobs`
+            reason = job.reason.partition(":")[0] if brings else job.reason
+            if reason not in {"", said}:
+                hint(f"job {job.id} {reason}")
+                said = reason
 
     def _ended(self) -> Job:
         for job in self._changes():

@@ -10,7 +10,7 @@ from sciabc_tui.cli.connect import attached, connected
 from sciabc_tui.cli.daemon import command_line
 from sciabc_tui.cli.output import emit, say
 from sciabc_tui.cli.session import Session, session
-from sciabc_tui.cli.status import AsJson
+from sciabc_tui.cli.values import AsJson
 from sciabc_tui.errors import CommandRefused
 
 Glass = Literal["16x2", "20x4"]

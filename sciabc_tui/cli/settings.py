@@ -6,7 +6,7 @@ import typer
 
 from sciabc_tui.cli.output import emit, say
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.status import AsJson
+from sciabc_tui.cli.values import AsJson
 from sciabc_tui.config import SYSTEM_FILE, user_file
 
 EXAMPLES = f"""\b

@@ -1,21 +1,19 @@
 """`sciabc-tui status` and `hostfile`: is it well, and where do I connect?"""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import typer
 
 from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.output import emit, say
 from sciabc_tui.cli.session import session
+from sciabc_tui.cli.values import AsJson
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.health import Alarm, assess
 from sciabc_tui.cluster.job import JobState
 from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.schedule import total_slots, used_slots
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import span
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs (docs/api.md).")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """What people write on a command line: durations and node sets."""
 
 import re
+from typing import Annotated
 
 import typer
 
 from sciabc_tui.cluster.nodeset import unfold
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs (docs/api.md).")]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:[0-9]{1,9}[smhd])+|[0-9]{1,9}")

@@ -16,9 +16,10 @@ from pathlib import Path
 import sdnotify  # pyright: ignore[reportMissingTypeStubs]
 
 from jobs.retention import parse_keep
+from jobs.standby import Standby
 from jobs.store import JobStore
 from sciabc_tui.api.server import ApiServer
-from sciabc_tui.cli.worlds import Reality, Simulation, World, known_users, panel
+from sciabc_tui.cli.worlds import Reality, Simulation, Threads, World, known_users, panel
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, HeadDescribed, State
 from sciabc_tui.config import Loaded, Settings
@@ -119,6 +120,7 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
         ThreadPoolExecutor(3, thread_name_prefix="sweep") as sweeper,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="preflight") as askers,
+        contextlib.closing(Standby()) as standby,
     ):
         events = EventLog(state_dir, disk)
         hub = StateHub(clock, State(log=events.load()))
@@ -128,10 +130,11 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         users = known_users(settings.cluster)
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
+        threads = Threads(worker, sweeper, askers)
         world: World = (
             Simulation(clock, disk)
             if demo
-            else Reality(settings, hub, clock, users, trust.known_hosts, worker, sweeper, askers)
+            else Reality(settings, hub, clock, users, trust.known_hosts, threads, standby)
         )
         folder = state_dir / "jobs"
         ledger = Ledger(hub, store, disk)

@@ -5,14 +5,19 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from jobs.errors import SpecError
 from jobs.hostfile import Host
 from jobs.prepare import Site
+from jobs.slurm import check_options
+from jobs.standby import Standby
 from sciabc_tui.cli.devices import glass_size, panel_devices
 from sciabc_tui.cluster.node import NodeId
-from sciabc_tui.config import ClusterSettings, PanelSettings, Settings
+from sciabc_tui.config import ClusterSettings, JobsSettings, PanelSettings, Settings
+from sciabc_tui.errors import ConfigError
 from sciabc_tui.head.contacts import Contacts
 from sciabc_tui.head.demo import DemoAdapter
 from sciabc_tui.head.demo_runs import DemoRuns
@@ -26,8 +31,13 @@ from sciabc_tui.head.ports import Clock, Runs
 from sciabc_tui.head.preflight import DemoPreflight, Preflight
 from sciabc_tui.head.runs import MpiRuns, find_launchers
 from sciabc_tui.head.service import Part, Preflights
+from sciabc_tui.head.sessions import Sessions
+from sciabc_tui.head.slurm_runs import RunsByLauncher, SlurmRuns, find_slurm
+from sciabc_tui.head.spare import SpareRunner
 from sciabc_tui.head.ssh import Credentials
 from sciabc_tui.head.ssh_config import SshConfigFile
+from sciabc_tui.head.staging import Stager
+from sciabc_tui.head.staging_wire import Wires
 from sciabc_tui.head.statics import StaticNodes, parse_nodes
 from sciabc_tui.head.uplink import UplinkFollower, cluster_networks
 from sciabc_tui.head.users import Users, parse_users
@@ -52,6 +62,21 @@ class World(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Who does what blocks.
+
+    Attributes:
+        worker: What takes a fraction of a second.
+        sweeper: What takes seconds, because a node may be silent.
+        askers: What is done with many nodes at once; `sciabc_tui.head.preflight.AT_ONCE` threads.
+    """
+
+    worker: Executor
+    sweeper: Executor
+    askers: Executor
+
+
 class Reality:
     """The network, the nodes, and mpirun."""
 
@@ -62,14 +87,13 @@ class Reality:
         clock: Clock,
         users: Users,
         known_hosts: Path,
-        worker: Executor,
-        sweeper: Executor,
-        askers: Executor,
+        threads: Threads,
+        standby: Standby,
     ) -> None:
         """Touch nothing yet.
 
         Raises:
-            ConfigError: `cluster.nodes` names something that is no node.
+            ConfigError: `cluster.nodes` names something that is no node, or an option for sbatch is none.
         """
         self._cluster = settings.cluster
         self._users = users
@@ -77,6 +101,7 @@ class Reality:
         self._clock = clock
         self._nodes = parse_nodes(settings.cluster.nodes)
         self._network = NetlinkWatch()
+        self._sessions = Sessions()
         identity = Path(settings.cluster.identity).expanduser() if settings.cluster.identity else None
         self._credentials = Credentials(identity, Path.home() / ".ssh")
         site = Site(
@@ -88,16 +113,29 @@ class Reality:
             log_limit=settings.jobs.log_limit * 2**20,
         )
         launchers = find_launchers(settings.jobs.launcher)
-        self.runs = MpiRuns(
+        mpi = MpiRuns(
             launchers,
             site,
             surroundings=self,
+            stager=Stager(hub, Wires(self._sessions), threads.askers),
+            launch=standby.launch,
             clock=clock,
-            worker=worker,
-            sweeper=sweeper,
+            worker=threads.worker,
+            sweeper=threads.sweeper,
         )
+        slurm = SlurmRuns(
+            find_slurm(),
+            site,
+            _slurm_options(settings.jobs),
+            hub=hub,
+            clock=clock,
+            worker=threads.worker,
+            sweeper=threads.sweeper,
+        )
+        self.runs = RunsByLauncher(mpi, slurm)
+        self._spare = SpareRunner(standby, threads.worker)
         self.preflight = Preflight(
-            launchers, site, surroundings=self, users=users, clock=clock, worker=askers
+            launchers, site, surroundings=self, users=users, clock=clock, worker=threads.askers
         )
 
     def parts(self, _dispatcher: Dispatcher, /) -> Sequence[Part]:
@@ -108,6 +146,7 @@ class Reality:
             credentials=self._credentials,
             clock=clock,
             post=self._hub.from_thread,
+            sessions=self._sessions,
         )
         return (
             Part("netlink", network),
@@ -116,6 +155,7 @@ class Reality:
             Part("the configured nodes", StaticNodes(self._nodes)),
             Part("the head's own load", LocalNode(clock, network, interfaces, self._cluster.head_slots)),
             Part("ssh", contacts),
+            Part("the next job's runner", self._spare),
             Part("first use", FirstUse(self._first_use_on(), self._hub.obey)),
         )
 
@@ -131,6 +171,13 @@ class Reality:
         """Give the cluster's networks as they are now."""
         snapshot = self._network.snapshot
         return () if snapshot is None else cluster_networks(snapshot, self._cluster.interfaces)
+
+
+def _slurm_options(settings: JobsSettings) -> tuple[str, ...]:
+    try:
+        return check_options(settings.slurm_options)
+    except SpecError as error:
+        raise ConfigError(str(error)) from error
 
 
 def known_users(cluster: ClusterSettings) -> Users:

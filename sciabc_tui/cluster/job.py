@@ -58,6 +58,7 @@ class Wish:
         each: One on each node, whatever its slots.
         nodes: Names of the nodes that it may use; none means any.
         exclude: Names of the nodes that it must not use.
+        elsewhere: Whether they are another cluster's: it holds no slots here.
     """
 
     ranks: int | None = None
@@ -65,6 +66,7 @@ class Wish:
     each: bool = False
     nodes: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,15 @@ class Job:
     max_attempts: int = 1
     lost: tuple[str, ...] = ()
     """Names of the nodes that its running attempt lost and survived."""
+    elsewhere: bool = False
+    """Another cluster runs it, Slurm's: it holds no slots here, and no loss of a node here touches it."""
+    handed_over: bool = False
+    """It waits, or runs, in that other cluster's queue; here nothing is decided over it any more."""
 
     @property
     def wish(self) -> Wish:
         """Where it wants its ranks."""
-        return Wish(self.ranks, self.per_node, self.each, self.nodes, self.exclude)
+        return Wish(self.ranks, self.per_node, self.each, self.nodes, self.exclude, self.elsewhere)
 
     @property
     def slots(self) -> int:

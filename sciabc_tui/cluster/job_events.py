@@ -45,6 +45,14 @@ class JobRequeued:
 
 
 @dataclass(frozen=True, slots=True)
+class JobGrew:
+    """A running job is launched again on nodes that joined; the text says which, and with how many ranks."""
+
+    job: Job
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobDirected:
     """An operator held, released or requeued a job, or gave it another priority."""
 
@@ -59,4 +67,6 @@ class JobEnded:
     job: Job
 
 
-JobEvent: TypeAlias = JobSubmitted | JobWaited | JobStarted | JobShrunk | JobRequeued | JobDirected | JobEnded
+JobEvent: TypeAlias = (
+    JobSubmitted | JobWaited | JobStarted | JobShrunk | JobRequeued | JobGrew | JobDirected | JobEnded
+)

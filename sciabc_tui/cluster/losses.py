@@ -10,7 +10,12 @@ _RANKS_SHOWN = 40
 
 
 def lost_parts(state: State, job: Job) -> tuple[Allocation, ...]:
-    """Give the parts of a running job whose node is dead, left, forgotten, or another run of its kernel."""
+    """Give the parts of a running job whose node is dead, left, forgotten, or another run of its kernel.
+
+    Of a job that another cluster runs we know no nodes: its end tells.
+    """
+    if job.elsewhere:
+        return ()
     return tuple(part for part in job.allocation if _is_lost(state.nodes.get(part.node), part))
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sciabc_tui.cluster import events as ev
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Event, NodeAppeared, Severity
-from sciabc_tui.cluster.wording import Line, Names, describe, span
+from sciabc_tui.cluster.wording import Line, Names, describe
 
 TOGETHER = 3
 """How many nodes make a common cause."""

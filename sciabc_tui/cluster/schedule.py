@@ -59,15 +59,15 @@ def used_slots(state: State) -> Mapping[NodeId, int]:
     """How many slots of each node are held by running jobs."""
     used: dict[NodeId, int] = {}
     for job in state.jobs.values():
-        if job.state is JobState.RUNNING:
+        if job.state is JobState.RUNNING and not job.elsewhere:
             for part in job.allocation:
                 used[part.node] = used.get(part.node, 0) + part.slots
     return used
 
 
 def queue(state: State) -> tuple[Job, ...]:
-    """Give the jobs that wait, in the order of their turns: priority first, then age; the held ones last."""
-    pending = (job for job in state.jobs.values() if job.state is JobState.PENDING)
+    """Give the jobs that wait here, in the order of their turns: priority, then age; the held ones last."""
+    pending = (job for job in state.jobs.values() if job.state is JobState.PENDING and not job.handed_over)
     return tuple(sorted(pending, key=lambda job: (bool(job.held_by), -job.priority, job.id)))
 
 
@@ -112,6 +112,8 @@ def _left(free: _Free, outcome: Placed | Waits, wish: Wish) -> _Free:
 
 
 def _place(state: State, free: _Free, wish: Wish) -> Placed | Waits:
+    if wish.elsewhere:
+        return Placed(())  # it waits in that cluster's queue, and not in ours
     eligible = [(node, slots) for node, slots in free if _may_use(wish, node)]
     missing = _missing(wish, (node for node, _ in eligible))
     takes_all = wish.ranks is None

@@ -14,6 +14,7 @@ from sciabc_tui.cluster.job_events import (
     JobDirected,
     JobEnded,
     JobEvent,
+    JobGrew,
     JobRequeued,
     JobShrunk,
     JobStarted,
@@ -245,6 +246,7 @@ class Draft:
                 | JobStarted()
                 | JobShrunk()
                 | JobRequeued()
+                | JobGrew()
                 | JobDirected()
                 | JobEnded()
             ):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster import trust_events as tr
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.job import (
     CancelJob,
     HoldJob,
@@ -21,6 +22,7 @@ from sciabc_tui.cluster.job_events import (
     JobDirected,
     JobEnded,
     JobEvent,
+    JobGrew,
     JobRequeued,
     JobShrunk,
     JobStarted,
@@ -50,21 +52,6 @@ TWIN_MENDED_BY = "on one of the two: sudo rm /etc/ssh/ssh_host_*; sudo ssh-keyge
 
 NAMESAKE_MENDED_BY = "on one of the two: sudo hostnamectl set-hostname NAME, then reboot it"
 """What to do about two boards of one name."""
-
-
-def span(seconds: float) -> str:
-    """Write a duration in at most six characters: `0.4 s`, `12 s`, `2m14s`, `3h05m`, `12d04h`."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
 def evidence(node: Node, now: Instant) -> str:
@@ -122,6 +109,7 @@ def describe(event: Event, names: "Names") -> Line | None:
             | JobStarted()
             | JobShrunk()
             | JobRequeued()
+            | JobGrew()
             | JobDirected()
             | JobEnded()
         ):
@@ -255,19 +243,29 @@ def _describe_job(event: JobEvent) -> Line | None:
         case JobSubmitted(_, by):
             return Severity.INFO, f"job {job.id} {job.name} submitted by {by}"
         case JobStarted():
-            nodes = fold(part.name for part in job.allocation)
-            return Severity.INFO, f"job {job.id} {job.name} started: {job.slots} ranks on {nodes}"
+            nodes = fold(part.name for part in job.allocation) or "--"
+            whose = " of Slurm" if job.elsewhere else ""
+            return Severity.INFO, f"job {job.id} {job.name} started: {job.slots} ranks on {nodes}{whose}"
         case JobEnded():
             bad = job.state in {JobState.FAILED, JobState.NODE_FAIL, JobState.TIMEOUT}
             return Severity.ERROR if bad else Severity.INFO, f"job {job.id} {job.name} {outcome(job)}"
-        case JobShrunk(_, text):
-            return Severity.WARN, f"job {job.id} {job.name} goes on: {text}"
-        case JobRequeued(_, text):
-            return Severity.WARN, f"job {job.id} {job.name} requeued: {text}"
+        case JobShrunk() | JobRequeued() | JobGrew():
+            return _describe_other_nodes(event)
         case JobDirected(_, command):
             return Severity.INFO, f"job {job.id} {job.name} {_directed(command)}"
         case JobWaited():
             return None
+
+
+def _describe_other_nodes(event: JobShrunk | JobRequeued | JobGrew) -> Line:
+    who = f"job {event.job.id} {event.job.name}"
+    match event:
+        case JobShrunk(_, text):
+            return Severity.WARN, f"{who} goes on: {text}"
+        case JobRequeued(_, text):
+            return Severity.WARN, f"{who} requeued: {text}"
+        case JobGrew(_, text):
+            return Severity.INFO, f"{who} is launched again: {text}"
 
 
 def _directed(command: JobCommand) -> str:

@@ -275,6 +275,7 @@ class Contact:
             period=period,
             known=self._node.facts,
         )
+        self._means.sessions.opened(self._node.id, stream)
         self._period, self._renewing, self._called = period, False, False
         try:
             present = False  # a node that was dead is so until its first reading
@@ -287,6 +288,7 @@ class Contact:
             return ending.result() if ending.done() else None
         finally:
             self._period = None
+            self._means.sessions.closed(self._node.id, stream)
             self._means.collector.remove(stream)
             await loop.run_in_executor(self._means.threads, stream.end)
 

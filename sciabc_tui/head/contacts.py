@@ -13,6 +13,7 @@ from sciabc_tui.head.pace import Pace
 from sciabc_tui.head.ports import Clock, Hub
 from sciabc_tui.head.probes import Probes
 from sciabc_tui.head.rooms import Room
+from sciabc_tui.head.sessions import Sessions
 from sciabc_tui.head.ssh import Credentials
 from sciabc_tui.head.twin_watch import TwinWatch
 from sciabc_tui.head.users import Users
@@ -40,6 +41,7 @@ class Contacts:
         clock: Clock,
         post: Post,
         users: Users,
+        sessions: Sessions | None = None,
     ) -> None:
         """Take what logins need.
 
@@ -48,8 +50,10 @@ class Contacts:
             clock: Readings are stamped with it as they arrive.
             post: Takes observations from the thread that reads the streams.
             users: Whom to log in as on which node.
+            sessions: Told which streams are open.
         """
         self._users = users
+        self._sessions = sessions or Sessions()
         self._credentials = credentials
         self._clock = clock
         self._post = post
@@ -71,6 +75,7 @@ class Contacts:
             threads=members,
             credentials=self._credentials,
             users=self._users,
+            sessions=self._sessions,
         )
         collector.start()
         try:

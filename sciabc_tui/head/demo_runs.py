@@ -96,9 +96,17 @@ class DemoRuns:
         ordered = self._orders.pop(attempt.job, None)
         return ordered or Ending(JobState.COMPLETED, self._clock.wall(), exit_code=0)
 
-    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
+    async def end(
+        self,
+        attempt: Attempt,
+        state: JobState,
+        reason: str,
+        *,
+        lost: tuple[str, ...] = (),  # noqa: ARG002 - nobody goes anywhere here
+        again: bool = False,
+    ) -> None:
         """End the attempt now."""
-        self._orders[attempt.job] = Ending(state, self._clock.wall(), reason=reason)
+        self._orders[attempt.job] = Ending(state, self._clock.wall(), reason=reason, again=again)
         playing = self._playing.get(attempt.job)
         if playing is not None:
             playing.cancel()

@@ -4,6 +4,7 @@ What an operator may do with a job is here; `sciabc_tui.head.watchman` follows t
 """
 
 import asyncio
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +30,14 @@ from sciabc_tui.cluster.job import (
     ReleaseJob,
     RequeueJob,
 )
-from sciabc_tui.cluster.job_events import JobDirected, JobEnded, JobStarted, JobSubmitted, JobWaited
+from sciabc_tui.cluster.job_events import JobDirected, JobEnded, JobSubmitted, JobWaited
 from sciabc_tui.cluster.node import Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import Placed, turns
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound
-from sciabc_tui.head.ledger import Ledger, attempt_of, job_of
+from sciabc_tui.head.ledger import Ledger, attempt_of, begun, job_of, standing
+from sciabc_tui.head.log_news import LogNews, log_news
 from sciabc_tui.head.ports import Clock, Hub, Runs
 from sciabc_tui.head.users import Users, login_identity, login_user
 from sciabc_tui.head.watchman import Watchman, pending_again
@@ -149,6 +151,10 @@ class Dispatcher:
         data, following, end = await self._ledger.on_disk(lambda: _read(path, query, offset, limit))
         return LogChunk(data, following, end and (record.state.final or number < record.attempt))
 
+    def log_news(self, job: JobId) -> AbstractContextManager[LogNews]:
+        """Begin to look at a job's log: what is written from here on is told."""
+        return log_news(self._hub, job, self._folder)
+
     async def _cancel(self, command: CancelJob) -> None:
         reason = f"by {command.by}"
         async with self._ledger.deciding:
@@ -170,7 +176,7 @@ class Dispatcher:
             record = await self._ledger.record(command.job)
             if record.state is not StoredState.PENDING:
                 raise CommandRefused(
-                    f"Job {record.id} is {record.state.value}: it waits no more. Next: sciabc-tui jobs"
+                    f"Job {record.id} is {standing(record)}: it waits no more. Next: sciabc-tui jobs"
                 )
             moved = _moved(record, command)
             if moved != record:
@@ -229,7 +235,7 @@ class Dispatcher:
                 hosts=hosts(state, placed.allocation, users=self._users),
                 dir=str(self._folder / f"{job.id}" / f"attempt-{number}"),
             )
-            await self._ledger.keep(record, JobStarted(job_of(record)))
+            await self._ledger.keep(record, begun(record))
             return record
 
 
@@ -285,6 +291,9 @@ def _asked(request: SubmitJob) -> JobSpec:
         on_node_loss=OnNodeLoss(request.on_node_loss.value),
         max_attempts=request.max_attempts,
         launcher=request.launcher,
+        files=request.files,
+        outputs=request.outputs,
+        grow=request.grow,
     )
 
 

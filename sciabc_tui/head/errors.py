@@ -4,6 +4,7 @@ ContactFailed             a node could not be used; caught by the contact with t
   Unreachable             no SSH server was met; `answered` tells whether at least its kernel spoke
   HostKeyMismatch         somebody answered with another key than the approved one; no login was tried
   LoginDenied             the host key is right, but the node does not let the head in or sends nothing
+StagingFailed             a job's files could not be copied to a node; the text names it and the next step
 """
 
 from sciabc_tui.cluster.node import HostKey
@@ -40,3 +41,7 @@ class HostKeyMismatch(ContactFailed):
 
 class LoginDenied(ContactFailed):
     """The approved host key was shown, but no readings came; the text names the next step."""
+
+
+class StagingFailed(SciabcError):
+    """A job's files could not be copied to a node; the text names it and the next step."""

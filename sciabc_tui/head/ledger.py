@@ -11,7 +11,7 @@ from jobs.spec import JobSpec
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord, JobStore
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, OnNodeLoss
-from sciabc_tui.cluster.job_events import JobEvent
+from sciabc_tui.cluster.job_events import JobEvent, JobStarted, JobWaited
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import JOBS_LENGTH, JobsLoaded
 from sciabc_tui.errors import NotFound
@@ -82,20 +82,22 @@ class Ledger:
 def job_of(record: JobRecord) -> Job:
     """Show a stored job as the rest of the program sees it."""
     spec = record.spec
+    handed_over = spec.elsewhere and record.state is StoredState.RUNNING
     return Job(
         id=JobId(record.id),
         name=spec.name,
         program=spec.program,
         args=spec.args,
         ranks=spec.ranks,
-        state=JobState(record.state.value),
+        # whether it runs where it was handed to is told by who follows it there
+        state=JobState.PENDING if handed_over else JobState(record.state.value),
         submitted_at=record.submitted_at,
-        started_at=record.started_at,
+        started_at=None if handed_over else record.started_at,
         ended_at=record.ended_at,
         exit_code=record.exit_code,
         attempt=record.attempt,
         allocation=_allocation(record),
-        reason=record.reason,
+        reason="handed to Slurm" if handed_over else record.reason,
         per_node=spec.per_node,
         each=spec.each,
         nodes=spec.nodes,
@@ -105,7 +107,20 @@ def job_of(record: JobRecord) -> Job:
         time_limit=spec.time_limit,
         on_node_loss=OnNodeLoss(spec.on_node_loss.value),
         max_attempts=spec.max_attempts,
+        elsewhere=spec.elsewhere,
+        handed_over=handed_over,
     )
+
+
+def begun(record: JobRecord) -> JobEvent:
+    """Say that a job's attempt was decided: it starts, or another queue has it now."""
+    job = job_of(record)
+    return JobWaited(job) if job.handed_over else JobStarted(job)
+
+
+def standing(record: JobRecord) -> str:
+    """Say where a job stands, in a word or two."""
+    return "in Slurm's hands" if job_of(record).handed_over else record.state.value
 
 
 def attempt_of(record: JobRecord) -> Attempt:

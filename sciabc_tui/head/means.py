@@ -8,6 +8,7 @@ from sciabc_tui.head.collector import Collector
 from sciabc_tui.head.pace import Pace
 from sciabc_tui.head.ports import Clock, Hub
 from sciabc_tui.head.rooms import Room
+from sciabc_tui.head.sessions import Sessions
 from sciabc_tui.head.ssh import Credentials
 from sciabc_tui.head.users import Users, login_identity
 
@@ -22,6 +23,7 @@ class Means:
         members: Room for logins to trusted nodes.
         threads: Where streams are ended.
         users: Whom to log in as.
+        sessions: Told which streams are open.
     """
 
     hub: Hub
@@ -33,6 +35,7 @@ class Means:
     threads: Executor
     credentials: Credentials
     users: Users
+    sessions: Sessions
 
     def credentials_for(self, node: Node) -> Credentials:
         """Give what to prove ourselves with there; the settings' key outranks that of the ssh_config."""

@@ -77,6 +77,12 @@ class Ending:
     at: float
     exit_code: int | None = None
     reason: str = ""
+    again: bool = False
+    """It was ended so that the job can be launched again."""
+    hosts: tuple[Host, ...] = ()
+    """Where it ran, if that was not decided here."""
+    started_at: float | None = None
+    """When it began there, likewise."""
 
 
 class Runs(Protocol):
@@ -101,6 +107,22 @@ class Runs(Protocol):
         """
         ...
 
-    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
-        """Make the attempt end; state and reason are what is told of it then."""
+    async def end(
+        self,
+        attempt: Attempt,
+        state: JobState,
+        reason: str,
+        *,
+        lost: tuple[str, ...] = (),
+        again: bool = False,
+    ) -> None:
+        """Make the attempt end.
+
+        Args:
+            attempt: Which one.
+            state: What is told of it then.
+            reason: Why, likewise.
+            lost: Names of its hosts that do not answer any more; nobody waits for them.
+            again: Whether it is ended so that the job can be launched again.
+        """
         ...

@@ -18,10 +18,10 @@ from pathlib import Path
 from jobs.errors import JobsError, SpecError
 from jobs.fitness import Check, Exchange, Subject, Verdict, judge, not_asked, unreached, why_unreached
 from jobs.hostfile import Host, checked_address
-from jobs.launchers import Launcher, choose, local_python
+from jobs.launchers import Flavour, Launcher, choose, local_python
 from jobs.preflight import ENDED, GREETED, HELLO, TIMED, Wanted, parse, script
 from jobs.prepare import Site
-from jobs.spec import JobSpec, validated
+from jobs.spec import JobSpec, Kind, validated
 from jobs.sshconfig import ssh_config
 from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow, PreflightWish
 from sciabc_tui.cluster.job import Allocation
@@ -121,10 +121,12 @@ class Preflight:
     def _wanted(self, wish: PreflightWish, asked: Sequence[Host]) -> Wanted:
         if isinstance(self._launchers, JobsError):
             raise self._launchers
-        launcher = choose(self._launchers, "", self._surroundings.flavours(asked))
+        asked_for = _flavour(wish.launcher)
+        launcher = choose(self._launchers, asked_for, self._surroundings.flavours(asked))
         if not wish.program:
             return Wanted(launcher, cwd=_directory(wish.cwd))
-        spec = validated(JobSpec(wish.program, cwd=wish.cwd), total_slots=None)
+        kind = Kind.EACH if wish.each else Kind.MPI
+        spec = validated(JobSpec(wish.program, cwd=wish.cwd, kind=kind), total_slots=None)
         python = local_python(self._site.python) if all(host.local for host in asked) else self._site.python
         return Wanted(
             launcher,
@@ -132,6 +134,7 @@ class Preflight:
             program=spec.program,
             sha256="" if _on_path(wish.program, spec.program) else _checksum(Path(spec.program)),
             cwd=spec.cwd,
+            each=spec.each,
         )
 
     async def _row(self, host: Host, wanted: Wanted, *, until: float, fresh: bool) -> PreflightRow:
@@ -322,6 +325,12 @@ def _shown(name: str) -> str:
 
 def _message(check: Check) -> PreflightCheck:
     return PreflightCheck(check.subject.value, check.verdict.value, check.value, check.fix)
+
+
+def _flavour(text: str) -> str:
+    if text not in {"", *Flavour}:
+        raise SpecError("launcher", f"{_shown(text)} is no MPI. Next: give one of {', '.join(Flavour)}")
+    return text
 
 
 def _directory(text: str) -> str:

@@ -2,27 +2,34 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from jobs import detach
-from jobs.attempt import AttemptStatus, Order, read_runner, read_status, write_order
+from jobs.attempt import (
+    AttemptPlan,
+    AttemptStatus,
+    Order,
+    read_order,
+    read_plan,
+    read_status,
+)
 from jobs.errors import JobsError, LauncherMissing, LauncherRefused
 from jobs.hostfile import Host
 from jobs.launchers import Launcher, choose, detect, detect_all
 from jobs.prepare import Site, prepare
 from jobs.spec import JobSpec, OnNodeLoss
+from jobs.staging import keeps_checkpoint, may_be_copied
 from jobs.states import JobState as StoredState
-from sciabc_tui.cluster.job import JobState
+from sciabc_tui.cluster.job import JobId, JobState
+from sciabc_tui.head.errors import StagingFailed
 from sciabc_tui.head.ports import Attempt, Clock, Ending
-
-BEGINNING = 0.1
-"""Seconds between two looks at a runner that begins; it takes about two of them."""
+from sciabc_tui.head.runners import BEGINNING, begins, give_order, gone, living
+from sciabc_tui.head.staging_load import remove_marks
 
 
 class Surroundings(Protocol):
@@ -37,6 +44,23 @@ class Surroundings(Protocol):
         ...
 
 
+class Stages(Protocol):
+    """Brings files to nodes. `sciabc_tui.head.staging.Stager` is the real one."""
+
+    async def stage(self, attempt: Attempt, plan: AttemptPlan) -> None:
+        """Bring every node what it lacks; raises `StagingFailed` or `jobs.errors.JobsError`."""
+        ...
+
+
+@dataclass(slots=True)
+class _Unlaunched:
+    """An attempt that waits for its files to be brought to nodes."""
+
+    plan: AttemptPlan
+    ordered: Ending | None = None
+    staging: "asyncio.Task[Ending | None] | None" = None
+
+
 class MpiRuns:
     """Runs jobs by mpirun, each under a runner that outlives the service."""
 
@@ -46,6 +70,8 @@ class MpiRuns:
         site: Site,
         *,
         surroundings: Surroundings,
+        stager: Stages,
+        launch: Callable[[Path], int],
         clock: Clock,
         worker: Executor,
         sweeper: Executor,
@@ -56,6 +82,8 @@ class MpiRuns:
             launchers: Every mpirun of this machine, or why there is none.
             site: What holds for every job.
             surroundings: How the cluster is when a job starts.
+            stager: Brings files to nodes.
+            launch: Starts the runner of an attempt, by its folder: `jobs.standby.Standby.launch`.
             clock: Says when an attempt ended whose runner could not.
             worker: For what blocks; a launch takes a fraction of a second.
             sweeper: For what blocks for seconds, because a node may be silent.
@@ -63,6 +91,9 @@ class MpiRuns:
         self._launchers = launchers
         self._site = site
         self._surroundings = surroundings
+        self._stager = stager
+        self._launch = launch
+        self._unlaunched: dict[JobId, _Unlaunched] = {}
         self._clock = clock
         self._worker = worker
         self._sweeper = sweeper
@@ -78,29 +109,47 @@ class MpiRuns:
         self._chosen(spec, ())
 
     async def start(self, attempt: Attempt) -> None:
-        """Write the attempt's plan and start its runner."""
-        await asyncio.get_running_loop().run_in_executor(self._worker, self._start, attempt)
+        """Write the attempt's plan and start its runner; where nodes may lack files, `ended` starts it."""
+        plan = await asyncio.get_running_loop().run_in_executor(self._worker, self._start, attempt)
+        if plan is not None:
+            self._unlaunched[attempt.job] = _Unlaunched(plan)
 
     async def ended(self, attempt: Attempt) -> Ending | None:
         """Wait for the runner to be gone, then read what it left; None if nothing was launched."""
+        if (ending := await self._staged_and_launched(attempt)) is not None:
+            return ending
         loop = asyncio.get_running_loop()
         # an orphan of a killed service that has not yet said who it is
-        while await loop.run_in_executor(self._worker, _begins, attempt):  # noqa: ASYNC110 - a lock has no event
+        while await loop.run_in_executor(self._worker, begins, attempt):  # noqa: ASYNC110 - a lock has no event
             await asyncio.sleep(BEGINNING)
-        runner = await loop.run_in_executor(self._worker, _living, attempt)
+        runner = await loop.run_in_executor(self._worker, living, attempt)
         if runner is not None:
-            await _gone(runner)
+            await gone(runner)
         status = await loop.run_in_executor(self._sweeper, self._status, attempt)
-        return None if status is None else self._from(status)
+        if status is None:
+            return await loop.run_in_executor(self._worker, self._never_launched, attempt)
+        return self._from(status)
 
-    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
-        """Make the runner end the launcher, by force after a grace."""
-        order = Order(StoredState(state.value), reason)
-        await asyncio.get_running_loop().run_in_executor(self._worker, _order, attempt.folder, order)
+    async def end(
+        self,
+        attempt: Attempt,
+        state: JobState,
+        reason: str,
+        *,
+        lost: tuple[str, ...] = (),
+        again: bool = False,
+    ) -> None:
+        """Make the runner end the launcher, by force after a grace; or the copying of files, at once."""
+        if (waiting := self._unlaunched.get(attempt.job)) is not None:
+            waiting.ordered = Ending(state, self._clock.wall(), reason=reason, again=again)
+            if waiting.staging is not None:
+                waiting.staging.cancel()
+        order = Order(StoredState(state.value), reason, lost, again)
+        await asyncio.get_running_loop().run_in_executor(self._worker, give_order, attempt.folder, order)
 
-    def _start(self, attempt: Attempt) -> None:
+    def _start(self, attempt: Attempt) -> AttemptPlan | None:
         launcher = self._chosen(attempt.spec, self._surroundings.flavours(attempt.hosts))
-        prepare(
+        plan = prepare(
             attempt.folder,
             launcher,
             attempt.spec,
@@ -110,7 +159,47 @@ class MpiRuns:
             token=secrets.token_hex(16),
             site=replace(self._site, cluster_networks=self._surroundings.networks()),
         )
-        detach.launch(attempt.folder)
+        spec = attempt.spec
+        if any(not host.local for host in attempt.hosts) and (may_be_copied(spec) or keeps_checkpoint(spec)):
+            return plan
+        self._launch(attempt.folder)
+        return None
+
+    async def _staged_and_launched(self, attempt: Attempt) -> Ending | None:
+        """Bring files to nodes and start the runner, unless that was done; give an end that came before."""
+        waiting = self._unlaunched.get(attempt.job)
+        if waiting is None:
+            return None
+        try:
+            async with asyncio.TaskGroup() as group:
+                waiting.staging = group.create_task(self._staged(attempt, waiting.plan))
+                if waiting.ordered is not None:
+                    waiting.staging.cancel()
+            ending = None if waiting.staging.cancelled() else waiting.staging.result()
+            if (early := waiting.ordered or ending) is not None:
+                return early
+            await asyncio.get_running_loop().run_in_executor(self._worker, self._launch, attempt.folder)
+        except JobsError as error:
+            return Ending(JobState.FAILED, self._clock.wall(), reason=str(error))
+        finally:
+            del self._unlaunched[attempt.job]
+        return None
+
+    async def _staged(self, attempt: Attempt, plan: AttemptPlan) -> Ending | None:
+        try:
+            await self._stager.stage(attempt, plan)
+        except (StagingFailed, JobsError) as error:
+            return Ending(JobState.FAILED, self._clock.wall(), reason=str(error))
+        return None
+
+    def _never_launched(self, attempt: Attempt) -> Ending | None:
+        """Tidy up behind a service that was killed while it prepared an attempt; was that ordered to end?"""
+        with contextlib.suppress(JobsError):
+            remove_marks(attempt.spec, read_plan(attempt.folder))
+            if (order := read_order(attempt.folder)) is not None:
+                state = JobState(order.state.value)
+                return Ending(state, self._clock.wall(), reason=order.reason, again=order.again)
+        return None
 
     def _chosen(self, spec: JobSpec, node_mpi: Iterable[str]) -> Launcher:
         if isinstance(self._launchers, JobsError):
@@ -131,25 +220,7 @@ class MpiRuns:
 
     def _from(self, status: AttemptStatus) -> Ending:
         ended_at = self._clock.wall() if status.ended_at is None else status.ended_at
-        return Ending(JobState(status.state.value), ended_at, status.exit_code, status.error)
-
-
-def _begins(attempt: Attempt) -> bool:
-    """Is there a runner that has not yet written who it is?"""
-    return detach.runner_alive(attempt.folder) and read_runner(attempt.folder) is None
-
-
-def _living(attempt: Attempt) -> int | None:
-    """Give a descriptor of the runner's process, or None when it is gone."""
-    with contextlib.suppress(JobsError, ProcessLookupError):
-        runner = read_runner(attempt.folder)
-        if runner is not None:
-            descriptor = os.pidfd_open(runner.pid)
-            # the lock is the proof: the pid may be somebody else's by now
-            if detach.runner_alive(attempt.folder):
-                return descriptor
-            os.close(descriptor)
-    return None
+        return Ending(JobState(status.state.value), ended_at, status.exit_code, status.error, status.again)
 
 
 def find_launchers(path: str) -> tuple[Launcher, ...] | JobsError:
@@ -161,21 +232,3 @@ def find_launchers(path: str) -> tuple[Launcher, ...] | JobsError:
         return (detect(path),) if path else (detect_all() or (detect(None),))
     except (LauncherMissing, LauncherRefused) as error:
         return error
-
-
-async def _gone(process: int) -> None:
-    """Wait until a process is gone, by its descriptor (pidfd_open(2)), and close that."""
-    loop = asyncio.get_running_loop()
-    gone = asyncio.Event()
-    loop.add_reader(process, gone.set)
-    try:
-        await gone.wait()
-    finally:
-        loop.remove_reader(process)
-        os.close(process)
-
-
-def _order(folder: Path, order: Order) -> None:
-    # Written first: the runner that gets the signal, or an adopted one, finds why.
-    write_order(folder, order)
-    detach.cancel(folder)

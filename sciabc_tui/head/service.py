@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.eventlog import EventLog
 from sciabc_tui.head.history import Historian
 from sciabc_tui.head.hub import StateHub
+from sciabc_tui.head.log_news import LogNews
 from sciabc_tui.head.nodes_txt import hostfile
 from sciabc_tui.head.ports import Adapter, Clock, Hub
 
@@ -140,6 +142,10 @@ class HeadService:
             NotFound: There is no such job.
         """
         return await self._dispatcher.read_log(job, offset=offset, limit=limit, wanted=wanted)
+
+    def log_news(self, job: JobId) -> AbstractContextManager[LogNews]:
+        """Begin to look at a job's log."""
+        return self._dispatcher.log_news(job)
 
     def hostfile(self) -> str:
         """Give the present nodes.txt."""

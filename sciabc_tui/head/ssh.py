@@ -103,6 +103,11 @@ class Stream:
             raise ContactFailed(self._why())
         return data
 
+    @property
+    def session(self) -> Transport:
+        """The SSH session, for more than readings; it lasts as long as the stream."""
+        return self._transport
+
     def end(self) -> None:
         """Disconnect, which ends the program on the node; waits a second at most. Safe to call twice."""
         self._transport.end()

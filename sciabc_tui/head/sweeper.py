@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from jobs.attempt import read_unswept
+from jobs.detach import runner_alive
 from jobs.errors import JobsError
 from jobs.sweep import sweep_again
-from sciabc_tui.cluster.job import JobId
+from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.ports import Clock, Hub
 
@@ -58,18 +59,19 @@ class Sweeper:
         now = self._clock.monotonic()
         for folder, names in tuple(self._unswept.items()):
             reachable = back.intersection(names)
-            if reachable and self._not_before.get(folder, 0.0) <= now:
+            if reachable and not _runs(state, folder) and self._not_before.get(folder, 0.0) <= now:
                 left = await self._do(lambda folder=folder, names=reachable: _again(folder, names))
                 rest = tuple(name for name in names if name in left or name not in reachable)
-                self._note(folder, rest)
+                self._note(folder, rest, again=bool(reachable.intersection(left)))
 
-    def _note(self, folder: Path, rest: tuple[str, ...]) -> None:
+    def _note(self, folder: Path, rest: tuple[str, ...], *, again: bool) -> None:
+        self._not_before.pop(folder, None)
+        if again:
+            self._not_before[folder] = self._clock.monotonic() + PATIENCE
         if rest:
             self._unswept[folder] = rest
-            self._not_before[folder] = self._clock.monotonic() + PATIENCE
         else:
             del self._unswept[folder]
-            self._not_before.pop(folder, None)
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -78,6 +80,13 @@ class Sweeper:
 def _ended(state: State) -> frozenset[JobId]:
     """Give the jobs whose attempt is over: some other ones, and there may be something new to clean."""
     return frozenset(job.id for job in state.jobs.values() if not job.slots)
+
+
+def _runs(state: State, folder: Path) -> bool:
+    """Is it an attempt that goes on? Nodes are written down as soon as files are brought to them."""
+    name = folder.parent.name
+    job = state.jobs.get(JobId(int(name))) if name.isdecimal() else None
+    return job is not None and job.state is JobState.RUNNING and folder.name == f"attempt-{job.attempt}"
 
 
 def _unswept(folder: Path) -> dict[Path, tuple[str, ...]]:
@@ -94,6 +103,8 @@ def _unswept(folder: Path) -> dict[Path, tuple[str, ...]]:
 
 def _again(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
     try:
+        if runner_alive(folder):  # adopted, and not yet in the state
+            return tuple(names)
         return sweep_again(folder, names)
     except JobsError:
         return tuple(names)

@@ -6,17 +6,18 @@ runner ends the launcher, and the record says which node and which ranks were lo
 
 import asyncio
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from jobs.spec import OnNodeLoss
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.job_events import JobEnded, JobRequeued, JobShrunk, JobWaited
+from sciabc_tui.cluster.job_events import JobEnded, JobGrew, JobRequeued, JobShrunk, JobWaited
 from sciabc_tui.cluster.losses import in_doubt, lost_parts, tell_loss
 from sciabc_tui.cluster.node import Liveness, Node
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.state import State
+from sciabc_tui.head.growing import Growing
 from sciabc_tui.head.ledger import Ledger, attempt_of, job_of
 from sciabc_tui.head.ports import Clock, Ending, Hub, Runs
 
@@ -24,7 +25,7 @@ BLIP = 0.5
 """Seconds for which a node that was just declared dead may come back before its jobs are ended.
 
 It had seconds for that before it was declared dead, and the end must stand 3 s after: the launcher's and the
-cleaning of the other nodes take up to 2 of them on a busy head.
+cleaning of the other nodes take 1 of them, 2 on a busy head.
 """
 
 LOOK = 0.25
@@ -41,6 +42,21 @@ _DOUBTFUL = {JobState.FAILED, JobState.NODE_FAIL}
 """What a launcher may say by itself when a node of its job is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What was ordered: see `Runs.end`."""
+
+    state: JobState
+    reason: str
+    lost: tuple[str, ...] = ()
+    again: bool = False
+
+    @property
+    def cancels(self) -> bool:
+        """Did a person say so?"""
+        return self.state is JobState.CANCELLED and not self.again
+
+
 class Watchman:
     """Knows every running attempt."""
 
@@ -50,8 +66,9 @@ class Watchman:
         self._ledger = ledger
         self._clock = clock
         self._running: dict[JobId, JobRecord] = {}
-        self._orders: dict[JobId, tuple[JobState, str]] = {}
+        self._orders: dict[JobId, _Word] = {}
         self._blips: dict[JobId, float] = {}
+        self._growing = Growing()
 
     async def follow(self, record: JobRecord) -> None:
         """Stay with a job's attempt, started now or by an earlier service, until it ended."""
@@ -59,23 +76,19 @@ class Watchman:
         self._running[job] = record
         try:
             if job in self._orders:  # it was given while the attempt was launched
-                await self._runs.end(attempt_of(record), *self._orders[job])
+                await self._tell(record, self._orders[job])
             ending = await self._runs.ended(attempt_of(record))
             if ending is not None and ending.state in _DOUBTFUL and job not in self._orders:
                 ending = await self._judged(job, ending)
         finally:
             del self._running[job]
             self._blips.pop(job, None)
+            self._growing.forget(job)
         await self._close(record, ending)
 
     async def end(self, record: JobRecord, state: JobState, reason: str) -> None:
-        """Make a running job's attempt end. The first order counts; a person's outranks a loss."""
-        job = JobId(record.id)
-        before, _ = self._orders.get(job, (None, ""))
-        if before is None or (before is JobState.NODE_FAIL and state is JobState.CANCELLED):
-            self._orders[job] = state, reason
-            if job in self._running:
-                await self._runs.end(attempt_of(record), state, reason)
+        """Make a running job's attempt end, because somebody or the watchman wants it."""
+        await self._order(record, _Word(state, reason))
 
     async def ended_without_launch(self, record: JobRecord, reason: str) -> None:
         """Tell that an attempt could not be started."""
@@ -97,6 +110,19 @@ class Watchman:
             except TimeoutError:
                 continue
 
+    async def _order(self, record: JobRecord, word: _Word) -> None:
+        """Give an order. The first one counts; a person's outranks all others."""
+        job = JobId(record.id)
+        before = self._orders.get(job)
+        if before is None or (word.cancels and not before.cancels):
+            self._orders[job] = word
+            if job in self._running:
+                await self._tell(record, word)
+
+    async def _tell(self, record: JobRecord, word: _Word) -> None:
+        attempt = attempt_of(record)
+        await self._runs.end(attempt, word.state, word.reason, lost=word.lost, again=word.again)
+
     def _patience(self) -> float:
         """Give the seconds to the next look, which comes when the first blip is over."""
         ends = (since + BLIP for job, since in self._blips.items() if job not in self._orders)
@@ -106,6 +132,7 @@ class Watchman:
         parts = lost_parts(state, job)
         if not parts:
             self._blips.pop(job.id, None)
+            await self._grow(state, job, record)
             return
         if record.spec.on_node_loss is OnNodeLoss.SURVIVE:
             names = tuple(part.name for part in parts)
@@ -116,7 +143,13 @@ class Watchman:
         now = self._clock.monotonic()
         since = self._blips.setdefault(job.id, now)
         if now - since >= BLIP or not all(_may_be_a_blip(state, part) for part in parts):
-            await self.end(record, JobState.NODE_FAIL, _reason(state, parts, job.id))
+            lost = tuple(part.name for part in parts)
+            await self._order(record, _Word(JobState.NODE_FAIL, _reason(state, parts, job.id), lost))
+
+    async def _grow(self, state: State, job: Job, record: JobRecord) -> None:
+        """End an attempt that could have more ranks, if the job asked for that: the next one has them."""
+        if record.spec.grow and (more := self._growing.due(state, job, self._clock.monotonic())):
+            await self._order(record, _Word(JobState.CANCELLED, more.text, again=True))
 
     async def _judged(self, job: JobId, ending: Ending) -> Ending:
         """A failure while a node is silent is judged when membership has decided over it."""
@@ -134,13 +167,17 @@ class Watchman:
     async def _close(self, record: JobRecord, ending: Ending | None) -> None:
         """Write down how an attempt ended, and whether the job goes on with another one."""
         async with self._ledger.deciding:
-            state, reason = self._orders.pop(JobId(record.id), (None, ""))
-            if state is JobState.CANCELLED and (ending is None or ending.state is JobState.NODE_FAIL):
-                ending = Ending(state, self._clock.wall(), reason=reason)
+            word = self._orders.pop(JobId(record.id), None)
+            ended_otherwise = ending is None or ending.again or ending.state is JobState.NODE_FAIL
+            if word is not None and word.cancels and ended_otherwise:
+                ending = Ending(JobState.CANCELLED, self._clock.wall(), reason=word.reason)
             if ending is None:
                 # the service was killed between the decision and the launch: decide again
                 again = pending_again(record, losses=record.losses)
                 await self._ledger.keep(again, JobWaited(job_of(again)))
+            elif ending.again:
+                again = pending_again(record, losses=record.losses)
+                await self._ledger.keep(again, JobGrew(job_of(again), ending.reason))
             elif ending.state is JobState.NODE_FAIL and _goes_on(record):
                 again = pending_again(record, losses=record.losses + 1)
                 lost, _, _ = ending.reason.partition(". Next:")
@@ -150,7 +187,9 @@ class Watchman:
                 ended = replace(
                     record,
                     state=StoredState(ending.state.value),
+                    started_at=ending.started_at or record.started_at,
                     ended_at=ending.at,
+                    hosts=ending.hosts or record.hosts,
                     exit_code=ending.exit_code,
                     reason=ending.reason or self._survived(record),
                 )

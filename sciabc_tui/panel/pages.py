@@ -7,11 +7,11 @@ makes the widths exact. The forms are for 16x2 and, where there are four lines, 
 from collections.abc import Callable
 from typing import TypeAlias
 
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.health import Alarm
 from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.cluster.schedule import queue, total_slots
 from sciabc_tui.cluster.state import LampState
-from sciabc_tui.cluster.wording import span
 from sciabc_tui.panel.glass import choose, spread, squeeze
 from sciabc_tui.panel.scene import UNKNOWN, Scene, brief, clock_text, elapsed, number
 

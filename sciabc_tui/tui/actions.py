@@ -18,6 +18,7 @@ class Place(StrEnum):
     FORM = "form"
     APPROVE = "approve"
     HISTORY = "history"
+    PREFLIGHT = "preflight"
     HELP = "help"
     FILTER = "filter"
 
@@ -43,6 +44,8 @@ class Verb(StrEnum):
     EVENTS = "events"
     FOLLOW = "follow"
     SUBMIT = "submit"
+    PREFLIGHT = "preflight"
+    REFRESH = "refresh"
     PALETTE = "palette"
     HELP = "help"
     BACK = "back"
@@ -63,7 +66,7 @@ class Action:
 
 _LISTS = frozenset({Place.NODES, Place.JOBS, Place.EVENTS})
 _OVERVIEWS = _LISTS | {Place.NODE, Place.LOG}
-_SCREENS = _OVERVIEWS | {Place.HISTORY}
+_SCREENS = _OVERVIEWS | {Place.HISTORY, Place.PREFLIGHT}
 _NODE = frozenset({Place.NODES, Place.NODE})
 _JOB = frozenset({Place.JOBS, Place.LOG})
 
@@ -77,6 +80,22 @@ ACTIONS = (
         frozenset({Place.FORM}),
     ),
     Action(
+        Verb.PREFLIGHT,
+        "ctrl+t",
+        "ctrl+t",
+        "preflight",
+        "Check the nodes that the job would get",
+        frozenset({Place.FORM}),
+    ),
+    Action(
+        Verb.REFRESH,
+        "r",
+        "r",
+        "ask again",
+        "Ask every node anew whether it is fit",
+        frozenset({Place.PREFLIGHT}),
+    ),
+    Action(
         Verb.KEEP, "", "enter", "keep", "Keep the filter and go back to the rows", frozenset({Place.FILTER})
     ),
     Action(Verb.BACK, "escape", "esc", "back", "Go back, or take the filter away", frozenset(Place)),
@@ -87,7 +106,7 @@ ACTIONS = (
         "enter",
         "open",
         "Open what is under the cursor, or all events",
-        frozenset({Place.NODES, Place.JOBS, Place.EVENTS, Place.NODE}),
+        frozenset({Place.NODES, Place.JOBS, Place.EVENTS, Place.NODE, Place.PREFLIGHT}),
     ),
     Action(Verb.LOG, "l", "l", "log", "Show what the job under the cursor prints", frozenset({Place.JOBS})),
     Action(
@@ -134,6 +153,14 @@ ACTIONS = (
     Action(Verb.SECTION, "tab", "tab", "section", "Go to the next section (shift+tab: back)", _LISTS),
     Action(Verb.EVENTS, "e", "e", "events", "Show all that happened, and why", _OVERVIEWS),
     Action(
+        Verb.PREFLIGHT,
+        "p",
+        "p",
+        "preflight",
+        "Check nodes for this job, or for any job",
+        _OVERVIEWS,
+    ),
+    Action(
         Verb.PALETTE, "colon", ":", "find", "Find any action, node or job by name (also ctrl+p)", _SCREENS
     ),
     Action(Verb.HELP, "question_mark", "?", "help", "Show every key", _SCREENS),
@@ -150,7 +177,7 @@ MOVES = (
     ("up down  k j", "Move the cursor, or the log by a line"),
     ("pgup pgdn", "Move by a page"),
     ("home end  g G", "Go to the first or the last line"),
-    ("left right", "Move a log sideways"),
+    ("left right", "Move a log sideways, or the cursor from check to check"),
 )
 
 
@@ -181,7 +208,7 @@ def _printed(actions: Iterable[Action]) -> Line:
 
 def help_lines() -> tuple[Line, ...]:
     """Print every action and every move of the cursor."""
-    lines: list[Line] = [(Cell(" Keys", Tone.ACCENT),)]
+    lines: list[Line] = [(Cell(" Keys", Tone.ACCENT), Cell("   up down scrolls", Tone.DIM))]
     lines += [
         _help_line(action.shown, f"{action.label}: {action.about}")
         for action in ACTIONS

@@ -49,6 +49,7 @@ from sciabc_tui.tui.screens.log import CHUNK, LogScreen
 from sciabc_tui.tui.screens.new_job import NewJobScreen
 from sciabc_tui.tui.screens.node import NodeScreen
 from sciabc_tui.tui.screens.palette import ClusterProvider
+from sciabc_tui.tui.screens.preflight import PreflightScreen
 from sciabc_tui.tui.theme import BRIEFCASE, CONSOLE, CONSOLE_VARIABLES, CSS
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class ClusterApp(App[None]):
     def on_unmount(self) -> None:
         """Let go of the service; what runs there goes on."""
         self._feed.stop()
+        self._errands.stop_preflight()
 
     def on_state_received(self, message: msg.StateReceived) -> None:
         """Take over the newest state."""
@@ -154,10 +156,24 @@ class ClusterApp(App[None]):
                 self._read_more(job, offset)
             case req.ReadEvents(since):
                 self._read_events(since)
+            case req.OpenPreflight() | req.AskNodes() | req.StopAsking():
+                self._check(request)
             case req.DrainNode() | req.ForgetNode() | req.CancelJob() | req.RequeueJob():
                 self._ask_first(request)
             case _:
                 self._ask_at_once(request)
+
+    def _check(self, request: req.Checks) -> None:
+        match request:
+            case req.OpenPreflight(title, wish):
+                self._errands.stop_preflight()  # nobody looks at that of another screen now
+                self.push_screen(PreflightScreen(self._link, title=title, wish=wish))
+            case req.AskNodes(wish, number):
+                self._ask(self.screen, partial(self._errands.preflight, wish, number))
+            case req.StopAsking():
+                self._errands.stop_preflight()
+            case _:
+                assert_never(request)
 
     def _ask_first(self, request: req.Risky) -> None:
         """Carry out what takes something away, after a yes; nothing if it is gone meanwhile."""

@@ -1,8 +1,9 @@
 """What the application has done by the service; each blocks, and gives the message that tells of it."""
 
-from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.api.messages import PreflightWish, SubmitJob
 from sciabc_tui.cluster.job import JobId
 from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.errors import SciabcError
 from sciabc_tui.tui import messages as msg
 from sciabc_tui.tui.ports import ClusterClient
 from sciabc_tui.tui.present.cells import plain
@@ -17,6 +18,17 @@ class Errands:
     def submit(self, request: SubmitJob) -> msg.JobAccepted:
         """Put a job into the queue."""
         return msg.JobAccepted(self._client.submit(request))
+
+    def preflight(self, wish: PreflightWish, number: int) -> msg.PreflightEnded:
+        """Ask nodes whether they are fit; why they could not be asked belongs to the same answer."""
+        try:
+            return msg.PreflightEnded(number, self._client.preflight(wish))
+        except SciabcError as error:
+            return msg.PreflightEnded(number, problem=str(error))
+
+    def stop_preflight(self) -> None:
+        """Wait no longer for what nodes are asked; does not block."""
+        self._client.stop_preflight()
 
     def cancel(self, job: JobId) -> msg.Accepted:
         """Cancel a job."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from sciabc_tui.api.messages import LogChunk
+from sciabc_tui.api.messages import LogChunk, PreflightReport
 from sciabc_tui.cluster.job import Job
 from sciabc_tui.cluster.state import LogEntry, State
 
@@ -36,6 +36,15 @@ class EventsReceived(Message):
     """More of what happened, the oldest first."""
 
     entries: tuple[LogEntry, ...]
+
+
+@dataclass
+class PreflightEnded(Message):
+    """The preflight of this number is over: its report, or why there is none."""
+
+    number: int
+    report: PreflightReport | None = None
+    problem: str = ""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from sciabc_tui.api.messages import LogChunk, SubmitJob
+from sciabc_tui.api.messages import LogChunk, PreflightReport, PreflightWish, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import LogEntry, State
@@ -30,6 +30,14 @@ class ClusterClient(Protocol):
 
     def submit(self, request: SubmitJob, /) -> Job:
         """Put a job into the queue."""
+        ...
+
+    def preflight(self, wish: PreflightWish, /) -> PreflightReport:
+        """Check whether nodes are fit for a job; takes seconds."""
+        ...
+
+    def stop_preflight(self) -> None:
+        """End `preflight` from another thread; does not block."""
         ...
 
     def cancel(self, job: JobId, /) -> None:

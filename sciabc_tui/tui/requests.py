@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.api.messages import PreflightWish, SubmitJob
 from sciabc_tui.cluster.job import JobId
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.tui.actions import Verb
@@ -102,6 +102,27 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPreflight:
+    """The grid of nodes and checks is wanted, for what `title` names."""
+
+    title: str
+    wish: PreflightWish
+
+
+@dataclass(frozen=True, slots=True)
+class AskNodes:
+    """Nodes are to be asked whether they are fit; the answer bears the number."""
+
+    wish: PreflightWish
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsking:
+    """What nodes answer is wanted no longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadLog:
     """More of a job's log is wanted; a negative offset counts from the end."""
 
@@ -115,4 +136,7 @@ Risky: TypeAlias = DrainNode | CancelJob | RequeueJob | ForgetNode
 Harmless: TypeAlias = ResumeNode | HoldJob | ReleaseJob | ApproveKey | Submit
 """What is asked of the service at once."""
 
-Request: TypeAlias = Do | OpenNode | OpenJob | ReadLog | ReadEvents | Risky | Harmless
+Checks: TypeAlias = OpenPreflight | AskNodes | StopAsking
+"""What has to do with preflights."""
+
+Request: TypeAlias = Do | OpenNode | OpenJob | ReadLog | ReadEvents | Checks | Risky | Harmless

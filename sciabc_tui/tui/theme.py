@@ -54,6 +54,8 @@ NodeScreen #page { height: auto; }
 .field Input:focus { background: $cursor; background-tint: $background 0%; }
 .hint { padding: 0 2 0 14; }
 #preview { padding: 0 2; }
+#grid { width: 1fr; }
+#remedy { padding: 0 2; }
 #answer { padding: 0 2; margin: 1 0 0 0; }
 ConfirmScreen { align: center middle; background: $background 60%; }
 #dialog { width: 60; height: auto; padding: 1 2; background: $panel; border: solid $dim; }

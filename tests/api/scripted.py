@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -95,6 +95,14 @@ def small_cluster() -> State:
         nodes={node.id: node for node in nodes},
         jobs={job.id: job for job in (running, failed, done)},
     )
+
+
+class LogNews:
+    """News of a log in memory: nobody tells, so it is looked at again and again."""
+
+    async def wait(self, within: float) -> None:
+        """Return soon."""
+        await asyncio.sleep(min(within, 0.01))
 
 
 class ScriptedBackend:
@@ -235,6 +243,11 @@ class ScriptedBackend:
         data = log[start : start + limit]
         whole = data[: data.rfind(b"\n") + 1] or log[start : log.find(b"\n", start) + 1]
         return LogChunk(whole, start + len(whole), ended)
+
+    def log_news(self, job: JobId) -> AbstractContextManager[LogNews]:
+        """Look at a log that lives in memory: each look takes its turn."""
+        del job
+        return nullcontext(LogNews())
 
     def hostfile(self) -> str:
         """Give two addresses."""

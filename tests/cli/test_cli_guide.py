@@ -39,6 +39,14 @@ def _installed(shell: Shell) -> dict[str, str]:
     return shell.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
 
 
+def _with_files(home: Path) -> None:
+    """Put what the examples name where they are typed."""
+    (home / "params").mkdir(exist_ok=True)
+    (home / "input.dat").write_text("1 2 3\n", encoding="utf-8")
+    (home / "simulate").write_text("#!/bin/sh\n", encoding="utf-8")
+    (home / "simulate").chmod(0o755)
+
+
 def _with_logs(home: Path) -> None:
     """Put the files of two jobs where a head keeps them."""
     for job in (1, 3):
@@ -56,6 +64,7 @@ def _end_what_was_submitted(service: Serving) -> None:
 
 def _typed(shell: Shell, service: Serving, line: str) -> tuple[int, str, str]:
     """Type a line, and let each job that it submits come to its end."""
+    _with_files(shell.home)
     with subprocess.Popen(
         ["bash", "-o", "errexit", "-c", line],
         cwd=shell.home,
@@ -101,16 +110,20 @@ def test_every_wish_of_the_guide_reaches_the_head(shell: Shell, service: Serving
             shutil.rmtree(shell.home / "bin", ignore_errors=True)
             assert _typed(shell, service, line)[0] == 0
     asked = [request for request, _ in service.backend.submitted]
-    assert all(request.program in {"hello", "uptime"} for request in asked)
+    assert all(Path(request.program).name in {"hello", "simulate", "uptime"} for request in asked)
+    assert {request.files for request in asked} == {(), ("input.dat",), ("input.dat", "params/")}
+    assert {request.outputs for request in asked} == {(), ("result*.csv", "plots")}
+    assert {request.grow for request in asked} == {False, True}
+    assert {request.ranks for request in asked} == {None, 2, 4, 8, 64}
     assert {request.nodes for request in asked} == {(), ("node01", "node02", "node03", "node04", "head")}
     assert {request.exclude for request in asked} == {(), ("node03",)}
     assert {request.per_node for request in asked} == {None, 2}
     assert {request.time_limit for request in asked} == {None, 5400.0}
     assert {request.max_attempts for request in asked} == {3, 5}
-    assert {request.launcher for request in asked} == {"", "openmpi"}
-    assert {request.on_node_loss.value for request in asked} == {"fail", "requeue"}
+    assert {request.launcher for request in asked} == {"", "openmpi", "slurm"}
+    assert {request.on_node_loss.value for request in asked} == {"fail", "requeue", "survive"}
     assert [request.program for request in asked if request.each] == ["uptime"]
-    assert {request.args for request in asked} == {(), ("--size", "1000")}
+    assert {request.args for request in asked} == {(), ("--size", "1000"), ("input.dat",)}
 
 
 @pytest.mark.parametrize(("name", "block"), SETTINGS)
@@ -126,7 +139,7 @@ def test_settings_in_the_guides_are_taken(tmp_path: Path, name: str, block: str)
 def test_defaults_in_the_guide_are_the_defaults(tmp_path: Path) -> None:
     """Where docs/jobs.md says what holds without a setting, it does."""
     file = tmp_path / "config.toml"
-    [block] = [block for name, block in SETTINGS if name == "jobs.md"]
+    [block] = [block for name, block in SETTINGS if name == "jobs.md" and "log_limit" in block]
     file.write_text(block, encoding="utf-8")
     assert load(file=file, environ={}).settings == load(environ={}).settings
 

@@ -1,6 +1,7 @@
 """`preflight` on the command line: a grid that fits the terminal, the fixes under it, and an exit code."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -79,13 +80,29 @@ def test_the_wish_reaches_the_service(shell: Shell, service: Serving, home: Path
     here = str(home.resolve())
     assert shell.run("preflight").returncode == 0
     assert shell.run("preflight", "hello").returncode == 0
-    options = ("-w", "head,node[01-02]", "-x", "node02", "--fresh")
+    options = ("-w", "head,node[01-02]", "-x", "node02", "--fresh", "--each", "--mpi", "mpich")
     assert shell.run("preflight", "simulate", *options).returncode == 0
     assert service.backend.wishes == [
         PreflightWish(),
         PreflightWish("hello", here),
-        PreflightWish(f"{here}/simulate", here, ("head", "node01", "node02"), ("node02",), fresh=True),
+        PreflightWish(
+            f"{here}/simulate",
+            here,
+            ("head", "node01", "node02"),
+            ("node02",),
+            fresh=True,
+            each=True,
+            launcher="mpich",
+        ),
     ]
+
+
+def test_options_are_those_of_run(shell: Shell) -> None:
+    """What asks for the same has the same names in both, long and short."""
+    options = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+    asked, run = (set(options.findall(shell.run(word, "--help").stdout)) for word in ("preflight", "run"))
+    assert asked - run == {"--fresh"}
+    assert {"--nodes", "-w", "--exclude", "-x", "--mpi", "--each"} <= asked
 
 
 def test_json_is_the_report(shell: Shell, service: Serving) -> None:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciabc_tui.cluster.job import Job, JobId, JobState, Wish
+from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, Wish
 from sciabc_tui.cluster.job_events import JobSubmitted
+from sciabc_tui.cluster.losses import lost_parts
+from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import HeadSighted
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import Placed, Waits, capacity, place, turns, used_slots
@@ -66,6 +68,24 @@ def test_jobs_that_fit_run_side_by_side() -> None:
         2: "node01:1 node02:3",
         3: "node02:1",
     }
+
+
+def test_a_job_for_another_cluster_waits_for_nothing_and_takes_nothing() -> None:
+    """It starts at once, whatever is free here; what its nodes have to do there is no load of ours."""
+    far = replace(job(1, Wish(400), priority=9), elsewhere=True)
+    assert given_to(cluster(4), far, job(2, Wish(4))) == {1: "", 2: "node01:4"}
+    assert given_to(State(), far, job(2, Wish(4))) == {1: "", 2: "waits for a schedulable node"}
+    assert given_to(cluster(4), replace(far, held_by="ada")) == {1: "held by ada"}
+    there = (Allocation(NodeId("slurm/n1"), "n1", 400),)
+    running = replace(far, handed_over=True, state=JobState.RUNNING, allocation=there)
+    assert not used_slots(apply(cluster(4), JobSubmitted(running, "ada")))
+    assert not lost_parts(cluster(4), running)
+
+
+def test_a_job_in_another_clusters_queue_has_no_turn_here() -> None:
+    """It is pending there: to start it once more would run it twice."""
+    far = replace(job(1, Wish(4)), elsewhere=True, handed_over=True)
+    assert given_to(cluster(4), far, job(2, Wish(4))) == {2: "node01:4"}
 
 
 def test_a_later_job_does_not_overtake_one_that_waits_for_slots() -> None:

@@ -36,8 +36,12 @@ class FakeRuns:
 
     problem: str = ""
     refuse: bool = False
+    patient: bool = False
+    """What is ordered to end does not, until the test lets it."""
     started: list[Attempt] = field(default_factory=list[Attempt])
     ordered: list[tuple[JobId, JobState, str]] = field(default_factory=list[tuple[JobId, JobState, str]])
+    given_up: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    again: list[bool] = field(default_factory=list[bool])
     _endings: dict[JobId, "asyncio.Future[Ending | None]"] = field(
         default_factory=dict[JobId, "asyncio.Future[Ending | None]"]
     )
@@ -62,11 +66,21 @@ class FakeRuns:
         del self._endings[attempt.job]
         return ending
 
-    async def end(self, attempt: Attempt, state: JobState, reason: str) -> None:
+    async def end(
+        self,
+        attempt: Attempt,
+        state: JobState,
+        reason: str,
+        *,
+        lost: tuple[str, ...] = (),
+        again: bool = False,
+    ) -> None:
         """End the attempt as ordered."""
         self.ordered.append((attempt.job, state, reason))
-        if not self._future(attempt.job).done():
-            self.let_end(attempt.job, state, None, reason)
+        self.given_up.append(lost)
+        self.again.append(again)
+        if not self.patient and not self._future(attempt.job).done():
+            self.let_end(attempt.job, state, None, reason, again=again)
 
     def let_end(
         self,
@@ -74,9 +88,11 @@ class FakeRuns:
         state: JobState = JobState.COMPLETED,
         exit_code: int | None = 0,
         reason: str = "",
+        *,
+        again: bool = False,
     ) -> None:
         """Let an attempt end."""
-        self._future(job).set_result(Ending(state, 1_800_000_200.0, exit_code, reason))
+        self._future(job).set_result(Ending(state, 1_800_000_200.0, exit_code, reason, again))
 
     def never_ran(self, job: JobId) -> None:
         """Let an attempt be found that was never launched."""

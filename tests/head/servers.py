@@ -38,6 +38,8 @@ MaxStartups 200
 SetEnv HOME={folder}
 """
 
+_SFTP = "Subsystem sftp internal-sftp\n"
+
 _ANOTHER_BOARD = """
 ForceCommand sed 's#/proc/sys/kernel/random/boot_id#{folder}/boot_id#' | sh
 """
@@ -80,6 +82,8 @@ class Sshd:
     address: str = LOOPBACK
     boot_id: str = ""
     """Of the board that it plays; empty: this machine's own."""
+    sftp: bool = True
+    """Whether it takes files."""
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -102,7 +106,7 @@ class Sshd:
         """Listen."""
         _write_secret(self.folder / "host_key", self.keys.private)
         config = self.folder / "config"
-        text = _CONFIG + (_ANOTHER_BOARD if self.boot_id else "")
+        text = _CONFIG + (_SFTP if self.sftp else "") + (_ANOTHER_BOARD if self.boot_id else "")
         (self.folder / "boot_id").write_text(self.boot_id)
         config.write_text(text.format(address=self.address, port=self.port, folder=self.folder))
         if os.geteuid() == 0:

@@ -122,6 +122,34 @@ def cells(report: PreflightReport, name: str) -> dict[str, PreflightCheck]:
     return {check.subject: check for check in row.checks}
 
 
+async def test_the_flavour_that_is_asked_is_checked(tmp_path: Path, launcher: Launcher) -> None:
+    """Nodes must fit the head's own of that flavour; one that it lacks, or that is none, is refused."""
+    with preflight(tmp_path, launcher) as asking:
+        report = await asking.run(state(HEAD_NODE), PreflightWish(launcher="openmpi"))
+        assert (report.launcher, cells(report, "head")["mpi"].verdict) == ("Open MPI 5.0.11", "ok")
+        with pytest.raises(CommandRefused, match="MPICH is asked, the head has Open MPI"):
+            await asking.run(state(HEAD_NODE), PreflightWish(launcher="mpich"))
+        for strange in ("slurm", "x\x1b[2J", "openmpi "):
+            with pytest.raises(
+                CommandRefused, match=r"is no MPI\. Next: give one of openmpi, mpich"
+            ) as refused:
+                await asking.run(state(HEAD_NODE), PreflightWish(launcher=strange))
+            assert str(refused.value).isprintable()
+
+
+async def test_a_command_for_each_node_needs_no_mpi4py(tmp_path: Path, launcher: Launcher) -> None:
+    """Nor need a Python program of that kind be executable; all the rest is checked as for a job."""
+    program = tmp_path / "look.py"
+    program.touch()
+    with preflight(tmp_path, launcher) as asking:
+        job, each = [
+            await asking.run(state(HEAD_NODE), PreflightWish(str(program), str(tmp_path), each=each))
+            for each in (False, True)
+        ]
+    assert cells(each, "head").keys() == cells(job, "head").keys() - {"mpi4py"}
+    assert cells(each, "head")["program"].verdict == "ok"
+
+
 async def test_fit_nodes_are_ok_throughout(tmp_path: Path, sshd: Sshd, launcher: Launcher) -> None:
     """Head and nodes, each check ok, the head first; every row has the same checks."""
     program = tmp_path / "simulate"
@@ -222,11 +250,12 @@ async def test_what_a_node_has_is_what_is_judged(tmp_path: Path, sshd: Sshd, lau
         )
     found = cells(report, "node01")
     verdicts = {subject: check.verdict for subject, check in found.items()}
-    expected = {"ssh": "ok", "mpi": "fail", "mpi4py": "fail", "program": "warn", "directory": "warn"}
+    expected = {"ssh": "ok", "mpi": "fail", "mpi4py": "fail", "program": "ok", "directory": "ok"}
     assert verdicts == expected | {"memory": "ok", "disk": "ok", "clock": "warn"}
     assert found["mpi"].value == "Open MPI 4.1.4; the head has Open MPI 5.0.11"
     assert found["mpi4py"].value == "there is no /no where/python"
     assert found["clock"].value.endswith("s behind the head")
+    assert (found["program"].value, found["directory"].value) == ("copied at the start", "made at the start")
 
 
 async def test_another_version_of_the_program_is_found(
@@ -239,7 +268,7 @@ async def test_another_version_of_the_program_is_found(
     with preflight(tmp_path, launcher, ("node01", sshd)) as asking:
         mine = await asking.run(state(node("node01", sshd)), PreflightWish(str(program), str(tmp_path)))
         uname = await asking.run(state(node("node01", sshd)), PreflightWish("uname", str(tmp_path)))
-    assert cells(mine, "node01")["program"].verdict == "fail"
+    assert cells(mine, "node01")["program"].value == "another one there; copied at the start"
     assert cells(uname, "node01")["program"].value == "there"
 
 

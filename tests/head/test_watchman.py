@@ -104,13 +104,14 @@ async def staged(tmp_path: Path) -> AsyncGenerator[Stage]:
 
 
 async def test_a_job_that_loses_a_node_ends_as_node_fail(tmp_path: Path) -> None:
-    """The record names the node, how it went, and the ranks that it held."""
+    """The record names the node, how it went, and the ranks it held; the runner is told whom to leave."""
     async with staged(tmp_path) as stage:
         await stage.start(SubmitJob("hello"))
         stage.lose(NODE2)
         await stage.let_blip_pass()
         state = await until(stage.hub, ends(ONE, JobState.NODE_FAIL))
         assert state.jobs[ONE].reason == "node02 was lost (dead, ranks 2-3). Next: sciabc-tui logs 1"
+        assert stage.runs.given_up == [("node02",)]
 
 
 async def test_a_node_that_is_back_at_once_costs_no_job(tmp_path: Path) -> None:

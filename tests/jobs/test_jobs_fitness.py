@@ -132,41 +132,57 @@ def test_mpi4py_must_be_of_use(found: FoundPython | None, verdict: Verdict, word
 
 
 @pytest.mark.parametrize(
-    ("found", "verdict", "fix"),
+    ("found", "words"),
     [
-        (FoundProgram(there=False), Verdict.WARN, "Next: scp -p -P 2222 /home/pi/sort.py pi@10.77.0.11:"),
-        (
-            FoundProgram(there=True, readable=True, sha256="b" * 64),
-            Verdict.FAIL,
-            "Next: scp -p -P 2222 /home",
-        ),
-        (FoundProgram(there=True, readable=True), Verdict.UNKNOWN, "Next: scp"),
-        (FoundProgram(there=True), Verdict.FAIL, "Next: chmod +r /home/pi/sort.py, on node01"),
+        (FoundProgram(there=False), "copied at the start"),
+        (FoundProgram(there=True, readable=True, sha256="b" * 64), "another one there; copied at the start"),
+        (FoundProgram(there=True, readable=True), "another one there; copied at the start"),
+        (FoundProgram(there=True), "another one there; copied at the start"),
     ],
 )
-def test_the_program_must_be_the_heads(found: FoundProgram, verdict: Verdict, fix: str) -> None:
-    """One that is missing can be copied; another version of it would be another program."""
+def test_a_program_that_a_node_lacks_is_copied(found: FoundProgram, words: str) -> None:
+    """One that is missing, another one, or of no use: nothing is left to do."""
     check = _check(Subject.PROGRAM, replace(FACTS, program=found))
-    assert (check.verdict, check.fix.startswith(fix)) == (verdict, True), check
+    assert (check.verdict, check.value, check.fix) == (Verdict.OK, words, "")
 
 
-def test_a_program_of_its_own_must_be_executable() -> None:
-    """One of Python's need not be; for one that is on PATH being there is enough."""
+def test_a_program_of_the_system_is_each_nodes_own() -> None:
+    """It is not copied: missing, it must be installed; another version of it will do."""
+    own = replace(WANTED, program="/usr/bin/uptime", python="")
+    missing = _check(Subject.PROGRAM, replace(FACTS, program=FoundProgram(there=False)), own)
+    assert (missing.verdict, missing.fix.startswith("Next: sudo apt install what /usr/bin/uptime")) == (
+        Verdict.FAIL,
+        True,
+    )
+    other = FoundProgram(there=True, readable=True, executable=True, sha256="b" * 64)
+    assert _check(Subject.PROGRAM, replace(FACTS, program=other), own).verdict is Verdict.OK
+    useless = replace(FACTS, program=replace(other, executable=False))
+    assert _check(Subject.PROGRAM, useless, own).fix == "Next: chmod +x /usr/bin/uptime, on node01"
+
+
+def test_on_the_head_a_program_must_be_of_use() -> None:
+    """It is run where it is: one of Python's need not be executable, any other must be."""
+    head = replace(HOST, local=True)
     found = replace(FACTS, program=FoundProgram(there=True, readable=True, sha256="a" * 64))
-    own = replace(WANTED, python="")
-    assert _check(Subject.PROGRAM, found, own).fix == "Next: chmod +x /home/pi/sort.py, on node01"
+    checks = {check.subject: check for check in judge(found, replace(WANTED, python=""), head, NOW)}
+    assert checks[Subject.PROGRAM].fix == "Next: chmod +x /home/pi/sort.py, on node01"
+    checks = {check.subject: check for check in judge(found, WANTED, head, NOW)}
+    assert checks[Subject.PROGRAM].value == "same as on the head"
     any_version = replace(WANTED, sha256="", python="")
     there = replace(FACTS, program=FoundProgram(there=True, readable=True, executable=True))
-    assert _check(Subject.PROGRAM, there, any_version).verdict is Verdict.OK
+    assert _check(Subject.PROGRAM, there, any_version).value == "there"
 
 
-def test_the_directory_must_be_there() -> None:
-    """Open MPI goes on without it, elsewhere; MPICH does not."""
+def test_a_directory_that_a_node_lacks_is_made() -> None:
+    """The copy brings its own. A program of the node's own has none: Open MPI goes elsewhere, MPICH ends."""
     missing = replace(FACTS, directory="missing")
-    assert _check(Subject.DIRECTORY, missing).verdict is Verdict.WARN
-    assert _check(Subject.DIRECTORY, missing, replace(WANTED, launcher=MPICH)).verdict is Verdict.FAIL
-    assert _check(Subject.DIRECTORY, missing).fix == "Next: mkdir -p /home/pi, on node01"
-    assert _check(Subject.DIRECTORY, replace(FACTS, directory="closed")).verdict is Verdict.FAIL
+    assert _check(Subject.DIRECTORY, missing).value == "made at the start"
+    assert _check(Subject.DIRECTORY, replace(FACTS, directory="closed")).verdict is Verdict.OK
+    own = replace(WANTED, program="/usr/bin/uptime")
+    assert _check(Subject.DIRECTORY, missing, own).verdict is Verdict.WARN
+    assert _check(Subject.DIRECTORY, missing, replace(own, launcher=MPICH)).verdict is Verdict.FAIL
+    assert _check(Subject.DIRECTORY, missing, own).fix == "Next: mkdir -p /home/pi, on node01"
+    assert _check(Subject.DIRECTORY, replace(FACTS, directory="closed"), own).verdict is Verdict.FAIL
 
 
 def test_memory_is_measured_by_the_slots() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def _command(
     launcher: Launcher, hosts: list[Host], spec: JobSpec = _SPEC, networks: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     files = (Path("/a/hostfile"), Path("/a/ssh_config"), Path("/a/ssh"))
-    return command(launcher, spec, hosts, Means(*files, "/usr/bin/python3", networks, "10.77.0.1", "t0k"))
+    words = command(launcher, spec, hosts, Means(*files, "/usr/bin/python3", networks, "10.77.0.1", "t0k"))
+    return tuple("LOOK" if before == "-c" else word for before, word in pairwise(("", *words)))
 
 
 def test_command_of_open_mpi_5(new: Launcher, head: Host, node: Host) -> None:
@@ -29,9 +31,9 @@ def test_command_of_open_mpi_5(new: Launcher, head: Host, node: Host) -> None:
         " --bind-to none --map-by slot --mca mpi_yield_when_idle 1"
         " --prtemca plm_ssh_agent ssh -F /a/ssh_config --prtemca plm_ssh_no_tree_spawn 1"
         " --prtemca prte_launch_agent env SCIABC_JOB_TOKEN=t0k prted"
-        " --mca btl_tcp_if_include 10.77.0.0/24 --hostfile /a/hostfile -n 7"
+        " --mca btl_tcp_if_include 10.77.0.0/24 --hostfile /a/hostfile -wdir / -n 7"
         " -x THREADS -x SCIABC_JOB_ID -x SCIABC_ATTEMPT -x SCIABC_JOB_TOKEN -x MPI4PY_LIBMPI"
-        " /usr/bin/python3 -m mpi4py /srv/prog.py --count 9 9"
+        " /bin/sh -c LOOK sciabc-tui /srv /srv/prog.py prog.py --count 9 9"
     )
 
 
@@ -42,9 +44,9 @@ def test_command_of_open_mpi_4(old: Launcher, head: Host, node: Host) -> None:
         " --mca plm_rsh_agent ssh -F /a/ssh_config --mca plm_rsh_no_tree_spawn 1"
         " --mca orte_launch_agent env SCIABC_JOB_TOKEN=t0k orted"
         " --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24"
-        " --hostfile /a/hostfile -n 7"
+        " --hostfile /a/hostfile -wdir / -n 7"
         " -x THREADS -x SCIABC_JOB_ID -x SCIABC_ATTEMPT -x SCIABC_JOB_TOKEN"
-        " /usr/bin/python3 -m mpi4py /srv/prog.py --count 9 9"
+        " /bin/sh -c LOOK sciabc-tui /srv /srv/prog.py prog.py --count 9 9"
     )
 
 
@@ -52,24 +54,21 @@ def test_command_of_mpich(mpich: Launcher, head: Host, node: Host) -> None:
     """The same in hydra's words; it reaches nodes by our script, which they answer at the head's address."""
     assert " ".join(_command(mpich, [head, node], networks=("10.77.0.0/24",))) == (
         "/opt/mpich/bin/mpirun -prepend-pattern [1,%r]<std>: -print-all-exitcodes"
-        " -launcher ssh -launcher-exec /a/ssh -localhost 10.77.0.1 -f /a/hostfile"
+        " -launcher ssh -launcher-exec /a/ssh -localhost 10.77.0.1 -f /a/hostfile -wdir /"
         " -genvlist THREADS,SCIABC_JOB_ID,SCIABC_ATTEMPT,SCIABC_JOB_TOKEN,MPI4PY_LIBMPI -n 7"
-        " /usr/bin/python3 -m mpi4py /srv/prog.py --count 9 9"
+        " /bin/sh -c LOOK sciabc-tui /bin/sh -c LOOK sciabc-tui /srv /srv/prog.py prog.py --count 9 9"
     )
 
 
 def test_a_command_for_each_node_has_no_mpi(
-    new: Launcher, old: Launcher, mpich: Launcher, node: Host
+    new: Launcher, old: Launcher, mpich: Launcher, head: Host, node: Host
 ) -> None:
-    """A Python program gets its interpreter, and nothing of mpi4py."""
+    """A Python program gets its interpreter, and nothing of mpi4py; a failure of one ends no other."""
     each = replace(_SPEC, kind=Kind.EACH)
     for launcher in (new, old, mpich):
-        assert _command(launcher, [replace(node, slots=1)], each)[-4:] == (
-            "/usr/bin/python3",
-            "/srv/prog.py",
-            "--count",
-            "9 9",
-        )
+        words = _command(launcher, [replace(head, slots=1)], each)
+        assert words[-3:] == ("/srv/prog.py", "--count", "9 9")
+        assert "mpi4py" not in words
     assert "-disable-auto-cleanup" in _command(mpich, [node], each)
     assert "-disable-auto-cleanup" not in _command(mpich, [node])
 

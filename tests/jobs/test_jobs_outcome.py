@@ -1,10 +1,12 @@
 """How an attempt ended, out of what launchers were seen to say."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.outcome import Ending, Verdict, judge
+from jobs.outcome import Ending, Killed, Memory, Verdict, judge, killed
 from jobs.states import JobState
 
 _LINE = "-" * 74
@@ -172,13 +174,40 @@ def test_a_lost_node_is_one_whatever_the_exit_status(code: int) -> None:
 )
 def test_want_of_memory_is_told_by_the_kernels_word(tail: tuple[str, ...]) -> None:
     """With the kernel's word it is no guess; if no rank was killed, its word is about somebody else."""
-    verdict = judge(Ending(1, 137, tail=tail, oom=("node02",)))
-    assert verdict == Verdict(
-        JobState.FAILED,
-        "rank 2 on 10.77.0.12 was ended for want of memory on node02. Next: fewer ranks a node, or less data",
-    )
+    who, step = "rank 2 on 10.77.0.12 was ended", "Next: fewer ranks a node, or less data"
+    known = Ending(1, 137, tail=tail, memory=Memory.OUT, short=("node02",))
+    assert judge(known) == Verdict(JobState.FAILED, f"{who} for want of memory on node02. {step}")
+    guessed = replace(known, memory=Memory.PROBABLY_OUT)
+    assert judge(guessed).reason == f"{who} by signal 9, probably for want of memory on node02. {step}"
+    other = replace(known, memory=Memory.ENOUGH, short=())
+    assert judge(other).reason.startswith(f"{who} by signal 9 from somebody: memory did not run out. Next: ")
     segmentation = "process rank 0 with PID 1 on node vm exited on signal 11 (Segmentation fault)"
-    assert "segmentation fault" in judge(Ending(1, 139, tail=(segmentation,), oom=("node02",))).reason
+    assert "segmentation fault" in judge(replace(known, exit_code=139, tail=(segmentation,))).reason
+
+
+@pytest.mark.parametrize(
+    ("tail", "code", "found"),
+    [
+        (("process rank 2 with PID 391 on node vm exited on signal 9 (Killed).",), 137, Killed(2, 391)),
+        (("process rank 2 with PID 0 on node vm exited on signal 9 (Killed).",), 137, Killed(2)),
+        (("process rank 2 with PID 391 on node vm exited on signal 11 (Segmentation fault).",), 139, None),
+        ((*_PROCESS_4, "  Process name: [[30525,1],1]", "  Exit code:    137"), 137, Killed(1)),
+        ((*_PROCESS_4, "  Process name: [[30525,1],1]", "  Exit code:    7"), 7, None),
+        (("Exit codes: [10.77.0.11] 0,35072",), 137, Killed(1)),
+        ((), 137, Killed()),
+        ((), 1, None),
+    ],
+)
+def test_who_was_killed_is_read_off_the_launchers_words(
+    tail: tuple[str, ...], code: int, found: Killed | None
+) -> None:
+    """By signal 9 itself, or by the exit status of a shell whose program was; of others nobody need ask."""
+    assert killed(Ending(1, code, tail=tail)) == found
+
+
+def test_a_killed_launcher_is_no_killed_rank() -> None:
+    """Its own end by signal 9 has the same status."""
+    assert killed(Ending(1, 137, signal=9)) is None
 
 
 def test_a_signal_shows_in_the_exit_status() -> None:
@@ -193,12 +222,6 @@ def test_a_signal_shows_in_the_exit_status() -> None:
 def test_exit_0_is_completed() -> None:
     """A program that complains on standard error and ends well ended well."""
     assert judge(Ending(1, 0, tail=("ValueError: ignored",))) == Verdict(JobState.COMPLETED, "")
-
-
-def test_cancelled_is_not_failed() -> None:
-    """What the launcher says of its own end by our signal is no failure."""
-    ending = Ending(1, 143, cancelled=True, tail=("exited on signal 15",))
-    assert judge(ending) == Verdict(JobState.CANCELLED, "cancelled")
 
 
 def test_a_killed_launcher_is_told() -> None:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import SpecError
-from jobs.launchers import Flavour, Launcher
-from jobs.preflight import HELLO, Facts, FoundLauncher, FoundPython, Wanted, parse, script, title
+from jobs.launchers import Flavour, Launcher, title
+from jobs.preflight import HELLO, Facts, FoundLauncher, FoundPython, Wanted, parse, script
 
 OPEN_MPI = "mpirun (Open MPI) 5.0.11\n\nReport bugs to nobody\n"
 HYDRA = "HYDRA build details:\n    Version:                                 5.0.2\n"

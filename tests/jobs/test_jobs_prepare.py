@@ -13,7 +13,7 @@ from jobs.hostfile import Host
 from jobs.launchers import Launcher
 from jobs.logstore import Stream
 from jobs.prepare import Site, prepare
-from jobs.spec import JobSpec, Kind, validated
+from jobs.spec import JobSpec, Kind, OnNodeLoss, validated
 from jobs.states import JobState
 from jobs.tags import Splitter
 from tests.jobs.pieces import unfolded
@@ -174,3 +174,24 @@ def test_a_status_comes_back_and_damage_is_told(tmp_path: Path) -> None:
     path.write_text(path.read_text()[:20])
     with pytest.raises(StoreError, match=r"status\.json is damaged"):
         read_status(tmp_path)
+
+
+def test_what_comes_back_is_in_the_plan(
+    tmp_path: Path, new: Launcher, mpich: Launcher, head: Host, node: Host, site: Site
+) -> None:
+    """Outputs as asked; for a job that is launched again one checkpoint directory for all its attempts."""
+    user = replace(site, uid=1000)
+    asked = JobSpec("hello", outputs=("*.csv",), on_node_loss=OnNodeLoss.REQUEUE)
+    spec = validated(asked, total_slots=None)
+    for attempt, launcher in ((1, new), (2, mpich)):
+        folder = tmp_path / "7" / f"attempt-{attempt}"
+        plan = prepare(folder, launcher, spec, [head, node], job=7, attempt=attempt, token="t", site=user)
+        assert plan.collect == ("*.csv",)
+        assert plan.checkpoint == plan.env["SCIABC_CHECKPOINT"] == str(tmp_path / "7" / "checkpoint")
+        assert any("SCIABC_CHECKPOINT" in word for word in plan.argv)
+    assert list(plan.env)[-1] == "SCIABC_LAST"  # hydra overlooks the last one
+    assert (tmp_path / "7" / "checkpoint").stat().st_mode & 0o777 == 0o700
+    other = validated(JobSpec("hello"), total_slots=None)
+    plan = prepare(tmp_path / "8" / "1", new, other, [head, node], job=8, attempt=1, token="t", site=user)
+    assert (plan.collect, plan.checkpoint, "SCIABC_CHECKPOINT" in plan.env) == ((), "", False)
+    assert not (tmp_path / "8" / "checkpoint").exists()

@@ -26,7 +26,8 @@ def make(tmp_path: Path) -> Make:
         folder = tmp_path / str(number) / "attempt-1"
         folder.mkdir(parents=True)
         (folder / "log").write_bytes(b"x")
-        (tmp_path / str(number) / "note").touch()
+        (tmp_path / str(number) / "checkpoint" / "deep").mkdir(parents=True)
+        (tmp_path / str(number) / "checkpoint" / "deep" / "state").touch()
         spec = JobSpec("hello", (), 1, "hello", "", {})
         ended = None if day is None else day * DAY
         return JobRecord(number, spec, state, 0.0, ended_at=ended, attempt=1, dir=str(folder))

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -117,20 +117,26 @@ class Outcome:
 
     Attributes:
         policy: `fail` or `requeue`.
+        detected: Seconds from the loss of the board to the word that it is dead.
+        state: The job's last state, and what became of it in between.
         seconds: From the word that the node is dead to the final state, or to the next attempt's start.
         relaunched: Until that one's first line, likewise; None with `fail`.
         faults: What is wrong, lateness apart; nothing, as it should be.
+        leftovers: What is left of it on any board, during the loss or after it.
     """
 
     policy: str
+    detected: float
+    state: str
     seconds: float
     relaunched: float | None
     faults: tuple[str, ...]
+    leftovers: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
         """Whether all was as asked, and in time."""
-        return not self.faults and self.seconds <= BOUND
+        return not self.faults and not self.leftovers and self.seconds <= BOUND
 
 
 class StartHung(Exception):
@@ -250,10 +256,12 @@ class Round:
             self._failed(ids["fail"], tokens["fail"], cut, dead),
             self._went_on(ids["requeue"], tokens["requeue"], cut, dead),
         )
+        # the board comes back while the survivors work: a round takes two seconds less
+        back = self._give_back(victim)
         unusable = self._next_job()
-        left = self._give_back(victim, tuple(tokens.values()))
+        left = self._cleaned(back, tuple(tokens.values()))
         return tuple(
-            Outcome(one.policy, one.seconds, one.relaunched, (*one.faults, *unusable, *left)) for one in ended
+            replace(one, faults=(*one.faults, *unusable), leftovers=(*one.leftovers, *left)) for one in ended
         )
 
     def _submit(self, policy: str, program: Program) -> str:
@@ -279,17 +287,19 @@ class Round:
     def _failed(self, job: str, token: str, cut: float, dead: float) -> Outcome:
         end = self.follower.first(lambda seen: seen.jobs[job].state not in {"pending", "running"}, since=cut)
         seen = end.jobs[job]
-        faults = [*self._leftovers(token)]
+        left = self._leftovers(token)
+        faults: list[str] = []
         rank = seen.hosts.index(self.victim)
         if seen.state != "node_fail" or f"{self.victim} was lost (dead, rank {rank})" not in seen.reason:
             faults.append(f"{seen.state}: {seen.reason}")
-        return Outcome("fail", end.at - dead, None, tuple(faults))
+        return Outcome("fail", dead - cut, seen.state, end.at - dead, None, tuple(faults), left)
 
     def _went_on(self, job: str, token: str, cut: float, dead: float) -> Outcome:
         again = self.follower.first(
             lambda seen: _runs(seen, job, 2) or seen.jobs[job].state not in {"pending", "running"}, since=cut
         )
-        faults = [*self._leftovers(token)]
+        left = self._leftovers(token)
+        faults: list[str] = []
         if self.victim in again.jobs[job].hosts:
             faults.append(f"relaunched on {again.jobs[job].hosts}")
         folder = self.flight.file(f"{_JOBS}/{job}/attempt-2")
@@ -299,31 +309,37 @@ class Round:
         survivors = len(self.flight.lab.nodes)
         if end.jobs[job].state != "completed" or _said(folder, b"done %d" % survivors) != survivors:
             faults.append(f"{end.jobs[job].state}: {end.jobs[job].reason}")
-        return Outcome("requeue", again.at - dead, first_line, tuple(faults))
+        state = f"attempt {end.jobs[job].attempt} {end.jobs[job].state}"
+        return Outcome("requeue", dead - cut, state, again.at - dead, first_line, tuple(faults), left)
 
     def _next_job(self) -> Sequence[str]:
         """Run one more job on the survivors."""
         flavour = "mpich" if self.launcher is Launcher.MPICH else "openmpi"
-        said = self.flight.run("run", "--mpi", flavour, "--per-node", "1", "hello", check=False)
+        where = ("--per-node", "1", "--exclude", self.victim)
+        said = self.flight.run("run", "--mpi", flavour, *where, "hello", check=False)
         survivors = len(self.flight.lab.nodes)
         return () if f"All {survivors} ranks" in said else (f"the next job: {said[-300:]}",)
 
-    def _leftovers(self, token: str) -> Sequence[str]:
+    def _leftovers(self, token: str) -> tuple[str, ...]:
         found = self.flight.lab.carrying(token)
-        return [
+        return tuple(
             f"{name} holds {process.command[:80]}"
             for name, processes in found.items()
             for process in processes
             if name != self.victim
-        ]
+        )
 
-    def _give_back(self, node: Machine, tokens: Sequence[str]) -> Sequence[str]:
-        """Put the board back; give what is left of the jobs once it has been cleaned."""
+    def _give_back(self, node: Machine) -> float:
+        """Put the board back; give when that was."""
         back = time.monotonic()
         if self.loss is Loss.UNPLUG:
             node.plug()
         else:
             node.power_on()
+        return back
+
+    def _cleaned(self, back: float, tokens: Sequence[str]) -> Sequence[str]:
+        """Give what is left of the jobs once the board takes jobs again and has been cleaned."""
         self.follower.first(lambda seen: seen.nodes[self.victim].schedulable, since=back)
         lab = self.flight.lab
         until(lambda: not any(lab.carrying(token) for token in tokens), timeout=_STARTUP_S)

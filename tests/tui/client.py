@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 
-from sciabc_tui.api.messages import LogChunk, SubmitJob
+from sciabc_tui.api.messages import LogChunk, PreflightReport, PreflightWish, SubmitJob
 from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import LogEntry, State
@@ -20,9 +20,12 @@ class CapturingClient:
         self.ended = False
         self.past: tuple[LogEntry, ...] = ()
         self.refusal: Exception | None = None
+        self.report: PreflightReport | None = None
         self._states = list(states)
         self._news = threading.Condition()
         self._closed = False
+        self._stopped = False
+        self.stops = 0
         self._gone: Exception | None = None
 
     def send(self, state: State) -> None:
@@ -65,6 +68,29 @@ class CapturingClient:
         """Take a job."""
         self._take("submit", request)
         return job(42, "nbody", JobState.PENDING)
+
+    def preflight(self, wish: PreflightWish, /) -> PreflightReport:
+        """Give the report that was laid ready; until there is one, wait for it or for the stop."""
+        self._take("preflight", wish)
+        with self._news:
+            self._stopped = False
+            self._news.wait_for(lambda: self.report or self._stopped or self._closed)
+            if self.report is None:
+                raise ServiceUnavailable("The head service went away. Next: sciabc-tui status")
+            return self.report
+
+    def answer(self, report: PreflightReport) -> None:
+        """Lay a report ready, also for those who wait for one."""
+        with self._news:
+            self.report = report
+            self._news.notify_all()
+
+    def stop_preflight(self) -> None:
+        """End the wait for a report."""
+        with self._news:
+            self._stopped = True
+            self.stops += 1
+            self._news.notify_all()
 
     def cancel(self, number: JobId, /) -> None:
         """Take a cancel."""

@@ -10,7 +10,7 @@ from typing_extensions import override
 from sciabc_tui.cluster.state import State
 from sciabc_tui.tui.run import run_tui
 from tests.tui.client import CapturingClient
-from tests.tui.states import STATES, log_records, simulated
+from tests.tui.states import STATES, fitness, log_records, simulated
 
 
 class Player(CapturingClient):
@@ -18,6 +18,7 @@ class Player(CapturingClient):
 
     def __init__(self, state: State) -> None:
         super().__init__(log=log_records(400))
+        self.report = fitness()
         self._state = state
         self._end = threading.Event()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
 from sciabc_tui.cluster.node import (
     Drain,
@@ -321,6 +322,44 @@ def many(count: int) -> State:
     """Give a large cluster."""
     return _base(
         head_node(), *(replace(board(1), id=NodeId(f"n{n}"), name=f"node{n:03d}") for n in range(count))
+    )
+
+
+_FOUND = {
+    "ssh": "logs in",
+    "mpi": "Open MPI 5.0.11",
+    "mpi4py": "4.1.0 with Open MPI 5.0.11",
+    "program": "same as on the head",
+    "directory": "there",
+    "memory": "7.1 GiB free",
+    "disk": "18.2 GiB free in /tmp",
+    "clock": "same as the head",
+}
+
+
+def fitness_of(node: str, *changed: PreflightCheck, age: float = 0.0) -> PreflightRow:
+    """Give what a preflight found on a node on which all is well, but for this."""
+    found = {subject: PreflightCheck(subject, "ok", value) for subject, value in _FOUND.items()}
+    found |= {check.subject: check for check in changed}
+    return PreflightRow(node, age, tuple(found.values()))
+
+
+def fitness() -> PreflightReport:
+    """Give a preflight in which of each kind is something."""
+    copy = "Next: scp -p /srv/jobs/nbody.py pi@10.0.0.11:/srv/jobs/nbody.py"
+    silent = tuple(PreflightCheck(subject, "unknown", "not asked") for subject in _FOUND)
+    return PreflightReport(
+        "Open MPI 5.0.11",
+        (
+            fitness_of("headnode", age=8.0),
+            fitness_of("node01", PreflightCheck("program", "warn", "not there, must be copied", copy)),
+            fitness_of("node02"),
+            fitness_of(
+                "node03",
+                *silent,
+                PreflightCheck("ssh", "fail", "refuses our key", "Next: ssh-copy-id pi@10.0.0.13"),
+            ),
+        ),
     )
 
 

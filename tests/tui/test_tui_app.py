@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.command import CommandList
@@ -9,7 +10,7 @@ from textual.events import Key
 from textual.widgets import Input
 
 from sciabc_tui.api.messages import SubmitJob
-from sciabc_tui.cluster.job import JobId
+from sciabc_tui.cluster.job import JobId, OnNodeLoss
 from sciabc_tui.cluster.node import NodeId, Readiness, Trust
 from sciabc_tui.cluster.state import LogEntry, Severity, State
 from sciabc_tui.errors import CommandRefused
@@ -53,6 +54,22 @@ async def test_no_key_goes_to_the_screen_before() -> None:
         assert asked(client) == [("submit", SubmitJob(program="hello"))]
 
 
+async def test_no_key_goes_to_the_field_before() -> None:
+    """Keys that come at once after Tab, as over a slow link, go to the next field and section."""
+    client = CapturingClient(states.ready())
+    async with on_stage(client) as stage:
+        await stage.press("n")
+        for key in ("tab", "x", "tab", "2", "shift+tab", "y"):
+            stage.app.post_message(Key(key, key if len(key) == 1 else None))
+        await stage.until_text("2 of 16 slots")
+        await stage.until(lambda: stage.app.screen.query_one("#arguments", Input).value in {"xy", "y"})
+        assert stage.app.screen.query_one("#ranks", Input).value == "2"
+        await stage.press("escape")
+        for key in ("tab", "l"):
+            stage.app.post_message(Key(key, key if len(key) == 1 else None))
+        await stage.until(lambda: isinstance(stage.app.screen, LogScreen))
+
+
 async def test_events_stay_at_the_newest() -> None:
     """A new event appears at the top, because nobody has moved away from there."""
     client = CapturingClient(states.lost())
@@ -70,6 +87,47 @@ async def test_form_sends_what_was_typed() -> None:
         await stage.press("n", "down", "tab", *"-k '2 3'", "tab", "down", "down", "ctrl+s")
         await stage.until(lambda: asked(client))
         assert asked(client) == [("submit", SubmitJob(program="powers", args=("-k", "2 3"), ranks=2))]
+
+
+async def test_form_sends_every_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes, files (from where the screen was started), patterns, what a lost node means, and growing."""
+    monkeypatch.chdir(tmp_path)
+    client = CapturingClient(states.ready())
+    wanted = SubmitJob(
+        program="hello",
+        nodes=("node01", "node02"),
+        files=(f"{tmp_path}/in.dat", "/srv/grid", "~nobody-of-that-name/x"),
+        outputs=("result*.csv", "log dir/*"),
+        on_node_loss=OnNodeLoss.REQUEUE,
+        grow=True,
+    )
+    async with on_stage(client) as stage:
+        await stage.press("n", "tab", "tab", "tab", *"node[01-02]")
+        await stage.press("tab", *"in.dat /srv/grid ~nobody-of-that-name/x")
+        await stage.press("tab", *"result*.csv 'log dir/*'", "tab", "down", "tab", "down", "enter")
+        await stage.until(lambda: asked(client))
+        assert asked(client) == [("submit", wanted)]
+
+
+async def test_form_says_what_a_field_takes() -> None:
+    """One line under the fields belongs to the one that has the cursor; up and down offer what is there."""
+    async with on_stage(CapturingClient(states.ready())) as stage:
+        await stage.press("n")
+        await stage.until_text("or type a path")
+        await stage.press("tab", "tab")
+        await stage.until_text("1 to 16, or all of them")
+        await stage.press("tab", "down", "down")
+        await stage.until_text("only these, such as node[01-03],head")
+        assert stage.app.screen.query_one("#nodes", Input).value == "node01"
+        await stage.until_text("4 of 16 slots")
+        for hint in ("do not share them", "brought back in the end", "survive goes on"):
+            await stage.press("tab")
+            await stage.until_text(hint)
+            assert "~" not in stage.text
+        await stage.press("down", "down")
+        assert stage.app.screen.query_one("#loss", Input).value == "survive"
+        await stage.press("tab")
+        await stage.until_text("more ranks when nodes join")
 
 
 async def test_refused_job_loses_nothing() -> None:

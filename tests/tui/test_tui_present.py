@@ -130,7 +130,7 @@ def test_a_job_s_row_says_what_stands_in_its_way(width: int) -> None:
     rows = {row.key: row.cells[-1] for row in jobs.table(seen(states.queued()), width).rows}
     assert (rows["43"].text.rstrip(), rows["43"].tone) == ("held by ada", Tone.WARN)
     assert (rows["42"].text.rstrip(), rows["42"].tone) == ("lost node03  node[01-02]", Tone.WARN)
-    assert rows["44"].text.startswith("waits for node09, which w")
+    assert rows["44"].text.startswith("waits for node09, which")
 
 
 def test_hold_is_told_before_the_reason_is() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sciabc_tui.errors import ServiceUnavailable
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, Glyphs
 from tests.tui import states
 from tests.tui.client import CapturingClient
@@ -49,9 +50,29 @@ async def _new_job(stage: Stage) -> None:
     await stage.until_text("powers")
 
 
+async def _checked(stage: Stage) -> None:
+    stage.client.answer(states.fitness())
+    await stage.press("tab", "p")
+    await stage.until_text("r asks again")
+
+
+async def _asking(stage: Stage) -> None:
+    await stage.press("p")
+    await stage.until(lambda: stage.client.asked)
+    stage.clock.now += 3
+    stage.app._look_again()
+    await stage.until_text("asking 4 nodes: 3 s")
+
+
+async def _unanswered(stage: Stage) -> None:
+    stage.client.refusal = ServiceUnavailable("No head service is running. Next: sciabc-tui head")
+    await stage.press("p")
+    await stage.until_text("r asks again")
+
+
 async def _help(stage: Stage) -> None:
     await stage.press("question_mark")
-    await stage.until_text("Moving")
+    await stage.until_text("up down scrolls")
 
 
 async def _approve(stage: Stage) -> None:
@@ -95,6 +116,9 @@ SCENES: dict[str, tuple[Callable[[], states.State], Callable[[Stage], Awaitable[
     "empty": (states.empty, _nothing),
     "gone": (states.running, _gone),
     "new-job": (states.ready, _new_job),
+    "preflight": (states.running, _checked),
+    "preflight-asking": (states.ready, _asking),
+    "preflight-refused": (states.ready, _unanswered),
     "help": (states.ready, _help),
     "approve": (states.lost, _approve),
     "forget": (states.lost, _forget),

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from sciabc_tui.cluster.job import Job, JobId, JobState
+from sciabc_tui.cluster.job import Job, JobId, JobState, OnNodeLoss
 from sciabc_tui.cluster.node import Drain, NodeId
-from sciabc_tui.cluster.state import LampState, LogEntry, Severity
+from sciabc_tui.cluster.state import LampState, LogEntry, Severity, State
 from sciabc_tui.tui.actions import ACTIONS, Place, Verb, at, footer, help_lines
-from sciabc_tui.tui.present import detail, events, forms, history, jobs, nodes, trust
+from sciabc_tui.tui.present import detail, events, forms, history, jobs, new_job, nodes, trust
 from sciabc_tui.tui.present.cells import Tone, cell_width, fit, plain, wrapped
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs, choose, plot, trend
 from sciabc_tui.tui.present.layout import share
 from sciabc_tui.tui.present.logs import lines_of, status
+from sciabc_tui.tui.present.new_job import Fields, read_wish
 from sciabc_tui.tui.present.view import header
 from tests.tui import states
 from tests.tui.views import seen, text
@@ -20,7 +21,7 @@ from tests.tui.views import seen, text
 
 def test_preview_maps_every_rank() -> None:
     """The preview shows each rank on the node where placement puts it."""
-    lines = forms.preview(seen(states.ready()), forms.read_wish("hello", "", "6"), 76)
+    lines = new_job.preview(seen(states.ready()), read_wish(Fields("hello", ranks="6")), 76)
     shown = "\n".join(text(line) for line in lines)
     assert "6 of 16 slots" in shown
     assert "0-3 headnode" in shown
@@ -41,19 +42,103 @@ def test_preview_maps_every_rank() -> None:
 )
 def test_wish_names_the_field(program: str, arguments: str, ranks: str, problem: str) -> None:
     """A form that can't be used says which field, and what it takes."""
-    assert forms.read_wish(program, arguments, ranks).problem.startswith(f"{problem}: ")
+    assert read_wish(Fields(program, arguments, ranks)).problem.startswith(f"{problem}: ")
 
 
 def test_wish_reads_arguments_as_a_shell_would() -> None:
     """Quoted arguments stay together; no ranks means all."""
-    assert forms.read_wish(" hello ", "-n '2 3'", "").args == ("-n", "2 3")
-    assert forms.read_wish("hello", "", "all").ranks is None
+    assert read_wish(Fields(" hello ", "-n '2 3'", "")).args == ("-n", "2 3")
+    assert read_wish(Fields("hello")).ranks is None
 
 
 def test_more_ranks_than_slots_is_told_before_it_is_sent() -> None:
     """The preview says when the cluster is too small."""
-    lines = forms.preview(seen(states.ready()), forms.read_wish("hello", "", "17"), 76)
+    lines = new_job.preview(seen(states.ready()), read_wish(Fields("hello", ranks="17")), 76)
     assert "17 ranks, but the cluster has 16 slots" in text(lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("nodes", "node[01", "nodes: "),
+        ("files", '"open', "with files: "),
+        ("outputs", "a\\", "collect: "),
+        ("loss", "shrink", "node loss: one of fail, requeue, survive"),
+        ("grow", "maybe", "grow: yes or no"),
+        ("grow", "yes", "grow: it is launched again for that: ranks all, and requeue on node loss"),
+    ],
+)
+def test_each_further_field_names_itself(field: str, value: str, problem: str) -> None:
+    """What can't be used is told with the field's own name, and nothing else of it is read."""
+    wish = read_wish(replace(Fields("hello"), **{field: value}))
+    assert wish.problem.startswith(problem)
+    assert wish == new_job.Wish(problem=wish.problem)
+
+
+def test_the_form_reads_every_field() -> None:
+    """Node sets are unfolded, files and patterns split as a shell would, words taken in any case."""
+    fields = Fields(
+        "sim", nodes="node[01-02]", files="in.dat 'a b'", outputs="*.csv", loss="Requeue", grow="Yes"
+    )
+    assert read_wish(fields) == new_job.Wish(
+        "sim",
+        nodes=("node01", "node02"),
+        files=("in.dat", "a b"),
+        outputs=("*.csv",),
+        on_node_loss=OnNodeLoss.REQUEUE,
+        grow=True,
+    )
+
+
+def _previewed(state: State, fields: Fields) -> str:
+    return "\n".join(text(line) for line in new_job.preview(seen(state), read_wish(fields), 76))
+
+
+def test_the_preview_knows_the_queue() -> None:
+    """A job waits behind those whose turn is first; those that are held let it pass and are not counted."""
+    state = states.running()
+    assert "waits for 4 slots, 1 before it in the queue" in _previewed(state, Fields("hello", ranks="4"))
+    wave = state.jobs[JobId(43)]
+    held = replace(state, jobs={**state.jobs, wave.id: replace(wave, held_by="ada")})
+    assert "4 of 16 slots" in _previewed(held, Fields("hello", ranks="4"))
+    waits = _previewed(held, Fields("hello", ranks="8"))
+    assert "waits for 4 slots; starts" in waits.replace(", starts", "; starts")
+    assert "before it" not in waits
+    later = replace(state, jobs={**state.jobs, wave.id: replace(wave, priority=-1)})
+    assert "before it" not in _previewed(later, Fields("hello", ranks="8"))
+    assert "waits for node09, which was never seen" in _previewed(held, Fields("hello", nodes="node09"))
+
+
+def test_the_preview_keeps_to_the_nodes() -> None:
+    """Ranks go only where the form lets them."""
+    shown = _previewed(states.ready(), Fields("hello", nodes="node[02-03]"))
+    assert "8 of 16 slots" in shown
+    assert "headnode" not in shown
+
+
+def test_a_job_of_another_cluster_is_listed() -> None:
+    """What waits in that cluster's queue comes after what waits here, and is before nobody here."""
+    state = states.running()
+    slurm = states.job(
+        40, "big", JobState.PENDING, elsewhere=True, handed_over=True, reason="handed to Slurm"
+    )
+    more = replace(state, jobs={**state.jobs, slurm.id: slurm})
+    assert [job.id for job in jobs.ordered(more)] == [42, 43, 40, 41]
+    waits = replace(slurm, handed_over=False)
+    assert "1 before it" in _previewed(
+        replace(state, jobs={**state.jobs, waits.id: waits}), Fields("hello", ranks="4")
+    )
+
+
+def test_a_job_that_lost_ranks_says_how_many_are_left() -> None:
+    """On the dashboard and above the log: left and first, in a column that is wide enough."""
+    table = jobs.table(seen(states.queued()), 77)
+    first = next(row for row in table.rows if row.key == "42")
+    assert "8 of 12" in text(first.cells)
+    assert {cell_width(text(row.cells)) for row in table.rows} == {77}
+    asked = states.running().jobs
+    assert [jobs.ranks(asked[JobId(number)]) for number in (42, 43)] == ["12", "16"]
+    assert jobs.ranks(replace(asked[JobId(43)], ranks=None)) == "all"
 
 
 def test_questions_name_what_is_lost() -> None:
@@ -101,7 +186,7 @@ def test_a_job_s_heading_says_how_it_stands() -> None:
     """What runs without a node names it and its ranks; what waits names its priority, or who holds it."""
     found = states.queued().jobs
     first, second = _heading(found[JobId(42)])
-    assert "12 ranks on node[01-02]  12:41" in first
+    assert "8 of 12 ranks on node[01-02]  12:41" in first
     assert second.startswith(" goes on: node03 was lost (dead, ranks 8-11) ")
     first, second = _heading(found[JobId(44)])
     assert "priority 10" in first
@@ -247,7 +332,7 @@ def test_names_are_made_harmless() -> None:
         *(row.cells for table in (nodes.table(view, 77), jobs.table(view, 77)) for row in table.rows),
         *(row.cells for row in events.table(view, 77).rows),
         *detail.facts(view, node.id, 76),
-        *forms.preview(view, forms.Wish(evil, (evil,)), 76),
+        *new_job.preview(view, new_job.Wish(evil, (evil,), nodes=(evil,)), 76),
         *lines_of(evil.encode(), 2, UNICODE),
         *(line for one in heard for line in detail.job_heading(view, one, 80, "")),
         *((jobs.details(one),) for one in heard),

@@ -76,6 +76,40 @@ class Table:
     """What stands there when there is no row."""
 
 
+@dataclass(frozen=True, slots=True)
+class GridColumn:
+    """A column of a grid."""
+
+    key: str
+    heading: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """A row of a grid, with as many cells as the grid has columns; nothing is padded yet."""
+
+    key: str
+    name: str
+    cells: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Cells that a cursor can stand on, each in the row of a name."""
+
+    title: str
+    columns: tuple[GridColumn, ...]
+    rows: tuple[GridRow, ...]
+    heading: str = ""
+    """What stands above the names."""
+    name_width: int = 8
+    note: str = ""
+    """What stands at the end of the title's line."""
+    empty: str = ""
+    """What stands there when there is no row."""
+
+
 def plain(text: str) -> str:
     """Make text from elsewhere harmless: one line, no control, bidi, zero-width or escape characters."""
     if text.isprintable() and not _HIDDEN.search(text):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.cluster.node import (
     TREND_LENGTH,
@@ -16,7 +17,6 @@ from sciabc_tui.cluster.node import (
 )
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.schedule import used_slots
-from sciabc_tui.cluster.wording import span
 from sciabc_tui.tui.present.cells import Cell, Line, Tone, cell_width, dimmed_line, fit, plain, wrapped
 from sciabc_tui.tui.present.glyphs import Glyphs, plot, trend
 from sciabc_tui.tui.present.jobs import TONES, Entry, details, ranks, run_time, state_cell

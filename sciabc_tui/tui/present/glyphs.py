@@ -24,6 +24,7 @@ class Glyphs:
     well: str
     alarm: str
     unknown: str
+    failed: str
     frame: str
     """Corners and sides of the LCD: top left, top right, bottom left, bottom right, line, side."""
     degree: str
@@ -68,6 +69,7 @@ UNICODE = Glyphs(
     well="●",
     alarm="▲",
     unknown="○",
+    failed="\N{MULTIPLICATION SIGN}",
     frame="┌┐└┘─│",
     degree="°",
     heart="♥",
@@ -86,6 +88,7 @@ LINUX = Glyphs(
     well="•",
     alarm="▲",
     unknown="o",
+    failed="x",
     frame="┌┐└┘─│",
     degree="°",
     heart="*",
@@ -104,6 +107,7 @@ ASCII = Glyphs(
     well="*",
     alarm="!",
     unknown="o",
+    failed="x",
     frame="++++-|",
     degree="C",
     heart="*",

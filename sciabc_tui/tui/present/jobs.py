@@ -34,13 +34,22 @@ class Entry:
 
 
 def ordered(state: State) -> tuple[Job, ...]:
-    """Give the jobs as they are listed: what runs, what waits (next first), what ended (newest first)."""
+    """Give the jobs as they are listed: what runs, what waits (next first), what ended (newest first).
+
+    What waits in another cluster's queue comes after what waits here: its turn is not known.
+    """
     others = sorted(
         (job for job in state.jobs.values() if job.state is not JobState.PENDING),
         key=lambda job: (job.state.ended, -job.id),
     )
     running = sum(not job.state.ended for job in others)
-    return (*others[:running], *queue(state), *others[running:])
+    here = queue(state)
+    known = {job.id for job in here}
+    away = sorted(
+        (job for job in state.jobs.values() if job.state is JobState.PENDING and job.id not in known),
+        key=lambda job: job.id,
+    )
+    return (*others[:running], *here, *away, *others[running:])
 
 
 def table(view: View, width: int, wanted: str = "") -> Table:
@@ -65,7 +74,8 @@ def _table(view: View, width: int, shown: list[Job], frame: Table) -> Table:
     known = tuple(view.state.jobs.values()) if view.state else ()
     longest = max((len(plain(job.name)) for job in known), default=4)
     digits = max((len(str(job.id)) for job in known), default=2)
-    columns = _columns(max(2, digits), min(18, max(8, longest)))
+    widest = max((len(ranks(job)) for job in known), default=5)
+    columns = _columns(max(2, digits), min(18, max(8, longest)), max(5, widest))
     if not any(job.priority for job in known if not job.state.ended):
         columns = tuple(column for column in columns if column.heading != _PRIORITY)
     chosen = choose(
@@ -87,12 +97,12 @@ def _matches(job: Job, wanted: str) -> bool:
     return wanted in " ".join(words).lower()
 
 
-def _columns(id_width: int, name_width: int) -> tuple[Column[Entry], ...]:
+def _columns(id_width: int, name_width: int, ranks_width: int) -> tuple[Column[Entry], ...]:
     return (
         Column("id", id_width, lambda entry: Cell(str(entry.job.id)), right=True),
         Column("name", name_width, lambda entry: Cell(plain(entry.job.name))),
         Column("state", 11, state_cell),
-        Column("ranks", 5, lambda entry: Cell(ranks(entry.job)), goes=2, right=True),
+        Column("ranks", ranks_width, lambda entry: Cell(ranks(entry.job)), goes=2, right=True),
         Column(_PRIORITY, 5, lambda entry: Cell(_priority(entry.job)), goes=3, right=True),
         Column("time", 7, _time, goes=1, right=True),
         Column("submitted", 9, lambda entry: Cell(clock_time(entry.job.submitted_at), Tone.DIM), goes=4),
@@ -106,9 +116,10 @@ def state_cell(entry: Entry) -> Cell:
 
 
 def ranks(job: Job) -> str:
-    """Say how many ranks it has, or asks for."""
+    """Say how many ranks it has, or asks for; `8 of 12` of one that goes on without those it lost."""
     held = sum(part.slots for part in job.allocation)
-    return str(held or job.ranks or "all")
+    left = sum(part.slots for part in job.allocation if part.name not in job.lost)
+    return f"{left} of {held}" if left < held else str(held or job.ranks or "all")
 
 
 def _priority(job: Job) -> str:

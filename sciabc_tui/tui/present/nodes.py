@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.health import HEAD_HOT
 from sciabc_tui.cluster.node import Node, Origin, Reading, RowWord, Trust, row_word
 from sciabc_tui.cluster.schedule import used_slots
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import evidence, span
+from sciabc_tui.cluster.wording import evidence
 from sciabc_tui.tui.present.cells import Cell, Row, Table, Tone, dimmed, plain
 from sciabc_tui.tui.present.columns import Column, choose
 from sciabc_tui.tui.present.glyphs import Glyphs, trend

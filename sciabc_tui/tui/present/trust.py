@@ -1,9 +1,9 @@
 """Host keys that a person must judge: those that wait for approval, and those that changed."""
 
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.job import JobState
 from sciabc_tui.cluster.node import Node, Trust
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import span
 from sciabc_tui.tui.present.cells import Cell, Line, Row, Table, Tone, dimmed, fit, plain, wrapped
 from sciabc_tui.tui.present.columns import Column, choose
 from sciabc_tui.tui.present.forms import Question

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.health import STALE_AFTER, Health, assess
 from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.schedule import total_slots, used_slots
 from sciabc_tui.cluster.state import LampState, State, Uplink
-from sciabc_tui.cluster.wording import span
 from sciabc_tui.tui.present.cells import Cell, Line, Tone, cell_width, dimmed_line, fit, line_width, plain
 from sciabc_tui.tui.present.glyphs import Glyphs
 

@@ -21,13 +21,15 @@ _VERBS = {verb.value for verb in Verb}
 def not_for(job: Job | None) -> set[Verb]:
     """Give the actions that a job, as it is now, does not allow."""
     verbs = {Verb.CANCEL, Verb.HOLD, Verb.RELEASE, Verb.REQUEUE}
+    # our nodes have nothing to do with what another cluster runs
+    strange = {Verb.PREFLIGHT} if job is None or job.elsewhere else set[Verb]()
     if job is None:
-        return verbs
+        return verbs | strange
     if job.state.ended:
-        return verbs - {Verb.REQUEUE}
-    if job.state is not JobState.PENDING:
-        return verbs - {Verb.CANCEL}
-    return {Verb.REQUEUE, Verb.HOLD if job.held_by else Verb.RELEASE}
+        return (verbs - {Verb.REQUEUE}) | strange
+    if job.state is not JobState.PENDING or job.handed_over:
+        return (verbs - {Verb.CANCEL}) | strange
+    return {Verb.REQUEUE, Verb.HOLD if job.held_by else Verb.RELEASE} | strange
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 from typing_extensions import override
 
+from sciabc_tui.api.messages import PreflightWish
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.node import Node, NodeId
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
-from sciabc_tui.tui.present import detail, events, jobs, nodes
+from sciabc_tui.tui.present import detail, events, jobs, nodes, preflight
 from sciabc_tui.tui.present.cells import titled
 from sciabc_tui.tui.present.layout import SIDE, WIDE, share
 from sciabc_tui.tui.present.view import View
@@ -22,6 +23,7 @@ from sciabc_tui.tui.requests import (
     HoldJob,
     OpenJob,
     OpenNode,
+    OpenPreflight,
     ReleaseJob,
     RequeueJob,
     ResumeNode,
@@ -34,7 +36,10 @@ from sciabc_tui.tui.widgets.table import TableView
 class DashboardScreen(ClusterScreen):
     """Everything at a glance."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Place.NODES, Place.JOBS, Place.EVENTS)
+    # The next key goes to the next section, however fast it comes.
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        Place.NODES, Place.JOBS, Place.EVENTS, first={Verb.SECTION}
+    )
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -109,7 +114,7 @@ class DashboardScreen(ClusterScreen):
         if not self._filter.display:
             hidden.add(Verb.BACK)
         node, job = self._node_here(), self._job_here()
-        hidden |= not_for(job)
+        hidden |= not_for(job) if self.place is Place.JOBS else not_for(job) - {Verb.PREFLIGHT}
         if node is None or node.drained is not None:
             hidden.add(Verb.DRAIN)
         if node is None or node.drained is None:
@@ -149,6 +154,18 @@ class DashboardScreen(ClusterScreen):
         """Show what the job under the cursor prints."""
         if self._jobs.key:
             self.link.tell(OpenJob(JobId(int(self._jobs.key))))
+
+    def action_preflight(self) -> None:
+        """Check the nodes for the job under the cursor, those that the filter shows, or all."""
+        job = self._job_here() if self.place is Place.JOBS else None
+        wanted = self._filter.value if self._filter.display else ""
+        shown = tuple(seat.node.name for seat in nodes.seats(self.view, wanted)) if wanted else ()
+        if job is not None:
+            self.link.tell(OpenPreflight(f"job {job.id} {job.name}", preflight.of_job(job)))
+        elif shown:
+            self.link.tell(OpenPreflight(f"nodes with /{wanted}", PreflightWish(nodes=shown)))
+        else:
+            self.link.tell(OpenPreflight("all nodes that may take jobs", PreflightWish()))
 
     def action_drain(self) -> None:
         """Ask for no new jobs on the node under the cursor."""

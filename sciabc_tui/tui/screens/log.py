@@ -10,10 +10,10 @@ from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
 from sciabc_tui.tui.messages import LogReceived, Refused
-from sciabc_tui.tui.present import logs
+from sciabc_tui.tui.present import logs, preflight
 from sciabc_tui.tui.present.cells import Cell, Tone, titled
 from sciabc_tui.tui.present.detail import job_heading
-from sciabc_tui.tui.requests import CancelJob, HoldJob, ReadLog, ReleaseJob, RequeueJob
+from sciabc_tui.tui.requests import CancelJob, HoldJob, OpenPreflight, ReadLog, ReleaseJob, RequeueJob
 from sciabc_tui.tui.screens.base import ClusterScreen, Link, not_for
 from sciabc_tui.tui.widgets.lines import Lines
 from sciabc_tui.tui.widgets.log import LogView
@@ -139,6 +139,12 @@ class LogScreen(ClusterScreen):
     def action_follow(self) -> None:
         """Follow the end, or stay here."""
         self._lines.follow(following=not self._lines.following)
+
+    def action_preflight(self) -> None:
+        """Check the nodes for this job."""
+        if self._known is not None:
+            title = f"job {self._known.id} {self._known.name}"
+            self.link.tell(OpenPreflight(title, preflight.of_job(self._known)))
 
     def action_cancel(self) -> None:
         """Ask for the job's end."""

@@ -7,13 +7,14 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from typing_extensions import override
 
+from sciabc_tui.api.messages import PreflightWish
 from sciabc_tui.cluster.job import JobId
 from sciabc_tui.cluster.node import Node, NodeId
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
 from sciabc_tui.tui.present import detail, jobs
 from sciabc_tui.tui.present.cells import titled
-from sciabc_tui.tui.requests import DrainNode, OpenJob, ResumeNode
+from sciabc_tui.tui.requests import DrainNode, OpenJob, OpenPreflight, ResumeNode
 from sciabc_tui.tui.screens.base import ClusterScreen, Link
 from sciabc_tui.tui.widgets.lines import Lines
 from sciabc_tui.tui.widgets.table import TableView
@@ -71,6 +72,8 @@ class NodeScreen(ClusterScreen):
             hidden.add(Verb.RESUME)
         if not self._jobs.key:
             hidden.add(Verb.OPEN)
+        if node is None:
+            hidden.add(Verb.PREFLIGHT)
         return hidden
 
     def _found(self) -> Node | None:
@@ -83,6 +86,12 @@ class NodeScreen(ClusterScreen):
     def action_open(self) -> None:
         """Open the job under the cursor."""
         self.link.tell(OpenJob(JobId(int(self._jobs.key))))
+
+    def action_preflight(self) -> None:
+        """Check whether the node is fit for jobs."""
+        node = self._found()
+        if node is not None:
+            self.link.tell(OpenPreflight(node.name, PreflightWish(nodes=(node.name,))))
 
     def action_drain(self) -> None:
         """Ask for no new jobs here."""

@@ -1,0 +1,59 @@
+"""What changes in a folder, as it happens: inotify(7), which Python's own library does not have."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_MODIFY, _MOVED_TO, _CREATE = 0x2, 0x80, 0x100  # sys/inotify.h
+_ONLY_FOLDERS = 0x0100_0000  # IN_ONLYDIR
+_BYTES = 64 * 1024
+
+
+class FolderNews:
+    """Tells when files in folders are written to, made, or moved in. Of one loop, and only within `with`.
+
+    Where the kernel has no watch left (fs.inotify.max_user_watches) nothing is told: wait with a time limit.
+    """
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = -1
+        self._watched: set[Path] = set()
+        self._changed = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        self._descriptor = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+    def watch(self, folder: Path) -> bool:
+        """Tell of this folder too; return whether that is new: what was there before is not told."""
+        if self._descriptor < 0 or folder in self._watched:
+            return False
+        mask = _MODIFY | _MOVED_TO | _CREATE | _ONLY_FOLDERS
+        if self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), mask) < 0:
+            return False  # not there yet, or no watch left
+        self._watched.add(folder)
+        return True
+
+    async def wait(self) -> None:
+        """Return when something changed since the last time."""
+        await self._changed.wait()
+        self._changed.clear()
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._descriptor, _BYTES)
+        self._changed.set()

@@ -1,0 +1,65 @@
+"""When a job's log may have grown: its folder was written to, or the job stands differently."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.head.inotify import FolderNews
+from sciabc_tui.head.ports import Hub
+
+LEAST = 0.05
+"""Seconds between two looks: of what is written in between one look makes one piece."""
+
+
+class LogNews:
+    """What a follower of a log waits for."""
+
+    def __init__(self, hub: Hub, job: JobId, folder: Path, files: FolderNews) -> None:
+        self._hub = hub
+        self._job = job
+        self._folder = folder
+        self._files = files
+        self._told = self._now()
+        self._loop = asyncio.get_running_loop()
+        self._again_at = 0.0
+
+    async def wait(self, within: float) -> None:
+        """Return when there may be news since the last time, at the latest after so many seconds."""
+        await asyncio.sleep(self._again_at - self._loop.time())
+        if not self._files.watch(self._attempt()) and not self._moved():
+            async with asyncio.TaskGroup() as group:
+                pair = [group.create_task(self._files.wait()), group.create_task(self._until_it_moves())]
+                await asyncio.wait(pair, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+                for one in pair:
+                    one.cancel()
+        self._again_at = self._loop.time() + LEAST
+
+    def _attempt(self) -> Path:
+        now = self._now()
+        return self._folder / f"{self._job}" / f"attempt-{now.attempt if now else 0}"
+
+    def _now(self) -> Job | None:
+        return self._hub.state.jobs.get(self._job)
+
+    def _moved(self) -> bool:
+        before, self._told = self._told, self._now()
+        return before != self._told
+
+    async def _until_it_moves(self) -> None:
+        while not self._moved():
+            await self._hub.changed(self._hub.state.revision)
+
+
+@contextmanager
+def log_news(hub: Hub, job: JobId, folder: Path) -> Generator[LogNews]:
+    """Begin to look at a job's log; ends with the context.
+
+    Args:
+        hub: Says how the job stands.
+        job: Whose log.
+        folder: Of all jobs.
+    """
+    with FolderNews() as files:
+        yield LogNews(hub, job, folder, files)

@@ -1,0 +1,51 @@
+"""A runner as the service sees it: begun, alive, gone, and given an order. All but `gone` block."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from jobs import detach
+from jobs.attempt import Order, read_runner, write_order
+from jobs.errors import JobsError
+from sciabc_tui.head.ports import Attempt
+
+BEGINNING = 0.1
+"""Seconds between two looks at a runner that begins; it takes about two of them."""
+
+
+def begins(attempt: Attempt) -> bool:
+    """Is there a runner that has not yet written who it is?"""
+    return detach.runner_alive(attempt.folder) and read_runner(attempt.folder) is None
+
+
+def living(attempt: Attempt) -> int | None:
+    """Give a descriptor of the runner's process, or None when it is gone."""
+    with contextlib.suppress(JobsError, ProcessLookupError):
+        runner = read_runner(attempt.folder)
+        if runner is not None:
+            descriptor = os.pidfd_open(runner.pid)
+            # the lock is the proof: the pid may be somebody else's by now
+            if detach.runner_alive(attempt.folder):
+                return descriptor
+            os.close(descriptor)
+    return None
+
+
+async def gone(process: int) -> None:
+    """Wait until a process is gone, by its descriptor (pidfd_open(2)), and close that."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_reader(process, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(process)
+        os.close(process)
+
+
+def give_order(folder: Path, order: Order) -> None:
+    """Tell the runner of an attempt to end it."""
+    # Written first: the runner that gets the signal, or an adopted one, finds why.
+    write_order(folder, order)
+    detach.cancel(folder)

@@ -105,6 +105,10 @@ class Job:
     """Another cluster runs it, Slurm's: it holds no slots here, and no loss of a node here touches it."""
     handed_over: bool = False
     """It waits, or runs, in that other cluster's queue; here nothing is decided over it any more."""
+    cwd: str = ""
+    """Where it runs; empty in jobs of services of before."""
+    launcher: str = ""
+    """The flavour of MPI that it asks for; empty means what its nodes have."""
 
     @property
     def wish(self) -> Wish:

@@ -109,6 +109,8 @@ def job_of(record: JobRecord) -> Job:
         max_attempts=spec.max_attempts,
         elsewhere=spec.elsewhere,
         handed_over=handed_over,
+        cwd=spec.cwd,
+        launcher=spec.launcher,
     )
 
 

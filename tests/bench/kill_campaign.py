@@ -7,7 +7,8 @@ ranks print numbered lines, and each leaves a child that ignores signals in a se
 (the runner, mpirun, a rank, an ssh; or nobody) gets SIGKILL. A wrong final state, a process that carries the
 job's token, a line missing before a later one, a line there twice, a damaged log: each is a fault.
 
-All nodes are one machine here: what is left on a node is ended from the head too. tests/lab tells them apart.
+All nodes are one machine here: what is left on a node is ended from the head too. head_campaign.py tells them
+apart, and kills the service and the whole head too, in the lab.
 """
 
 import argparse
@@ -42,13 +43,15 @@ from tests.head.servers import Sshd, running
 LINES = 150
 """How many lines each rank prints, one in 10 ms."""
 
-_PROGRAM = f"""
+PROGRAM = f"""
 trap '' TERM INT HUP
 setsid sleep 1000 >/dev/null 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 trap - TERM INT HUP
 i=0
 while [ $i -lt {LINES} ]; do echo "line $i"; i=$((i + 1)); sleep 0.01; done
 """
+"""What each rank does, in sh."""
+
 _RANK = re.compile(rb"(^|\0)(OMPI_COMM_WORLD|PMI)_RANK=")
 _MOMENTS = 3.0  # seconds; an attempt takes about that long
 _END_SECONDS = 40.0
@@ -105,7 +108,7 @@ class Briefcase:
     def run(self, number: int, victim: Victim, moment: float, chance: random.Random) -> Outcome:
         """Run one attempt, kill the victim, and look at what is left."""
         folder = self._top / f"attempt-{number}"
-        spec = JobSpec("/bin/sh", ("-c", _PROGRAM), ranks=len(self.hosts), cwd="/")
+        spec = JobSpec("/bin/sh", ("-c", PROGRAM), ranks=len(self.hosts), cwd="/")
         token = secrets.token_hex(16)
         prepare(folder, self._launcher, spec, self.hosts, job=number, attempt=1, token=token, site=self._site)
         runner = detach.launch(folder)
@@ -191,7 +194,7 @@ def _wrong(status: AttemptStatus | None, folder: Path, ranks: int, hit: bool) ->
         yield f"no end within {_END_SECONDS:g} s"
         return
     counts: Counter[int] = Counter()
-    yield from _counted(AttemptFiles(folder).log, counts)
+    yield from counted(AttemptFiles(folder).log, counts)
     complete = all(counts[rank] == LINES for rank in range(ranks))
     match status.state:
         case JobState.COMPLETED if not complete:
@@ -204,7 +207,7 @@ def _wrong(status: AttemptStatus | None, folder: Path, ranks: int, hit: bool) ->
             yield f"{status.state.value}: {status.error}"
 
 
-def _counted(log: Path, counts: Counter[int]) -> Iterator[str]:
+def counted(log: Path, counts: Counter[int]) -> Iterator[str]:
     """Count the lines of each rank; give what is wrong with them."""
     *records, rest = log.read_bytes().split(b"\n") if log.exists() else [b""]
     if rest:

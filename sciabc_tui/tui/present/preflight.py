@@ -75,7 +75,8 @@ def _takes_jobs(node: Node) -> bool:
 def of_job(job: Job) -> PreflightWish:
     """Wish for the check of a job: where it runs, or else where it may run."""
     where = tuple(part.name for part in job.allocation) if job.state is JobState.RUNNING else job.nodes
-    return PreflightWish(job.program, nodes=where, exclude=() if where else job.exclude, each=job.each)
+    others = () if where else job.exclude
+    return PreflightWish(job.program, job.cwd, where, others, each=job.each, launcher=job.launcher)
 
 
 def node_of(state: State | None, name: str) -> NodeId | None:

@@ -4,22 +4,31 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_MODIFY, _MOVED_TO, _CREATE = 0x2, 0x80, 0x100  # sys/inotify.h
+_MODIFY, _MOVED_TO = 0x2, 0x80  # sys/inotify.h
 _ONLY_FOLDERS = 0x0100_0000  # IN_ONLYDIR
 _BYTES = 64 * 1024
+_EVENT = struct.Struct("=iIII")  # struct inotify_event: wd, mask, cookie, and how many bytes of a name follow
 
 
 class FolderNews:
-    """Tells when files in folders are written to, made, or moved in. Of one loop, and only within `with`.
+    """Tells when files in folders are written to, or moved in. Of one loop, and only within `with`.
 
     Where the kernel has no watch left (fs.inotify.max_user_watches) nothing is told: wait with a time limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin: str) -> None:
+        """Watch nothing yet.
+
+        Args:
+            begin: How the names of the files begin that matter.
+        """
+        self._begin = os.fsencode(begin)
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = -1
         self._watched: set[Path] = set()
@@ -42,7 +51,7 @@ class FolderNews:
         """Tell of this folder too; return whether that is new: what was there before is not told."""
         if self._descriptor < 0 or folder in self._watched:
             return False
-        mask = _MODIFY | _MOVED_TO | _CREATE | _ONLY_FOLDERS
+        mask = _MODIFY | _MOVED_TO | _ONLY_FOLDERS
         if self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), mask) < 0:
             return False  # not there yet, or no watch left
         self._watched.add(folder)
@@ -55,5 +64,14 @@ class FolderNews:
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self._descriptor, _BYTES)
-        self._changed.set()
+            if any(name.startswith(self._begin) for name in _names(os.read(self._descriptor, _BYTES))):
+                self._changed.set()
+
+
+def _names(events: bytes) -> Iterator[bytes]:
+    offset = 0
+    while offset < len(events):
+        *_, length = _EVENT.unpack_from(events, offset)
+        offset += _EVENT.size
+        yield events[offset : offset + length]
+        offset += length

@@ -5,12 +5,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobs.attempt import AttemptFiles
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.head.inotify import FolderNews
 from sciabc_tui.head.ports import Hub
 
 LEAST = 0.05
-"""Seconds between two looks: of what is written in between one look makes one piece."""
+"""Seconds between two looks, in the long run: of what is written in between one look makes one piece."""
+
+AT_ONCE = 4
+"""Looks that may follow each other sooner, after a silence: a job begins in several steps."""
 
 
 class LogNews:
@@ -27,14 +31,15 @@ class LogNews:
 
     async def wait(self, within: float) -> None:
         """Return when there may be news since the last time, at the latest after so many seconds."""
-        await asyncio.sleep(self._again_at - self._loop.time())
+        now = self._loop.time()
+        self._again_at = max(self._again_at, now - AT_ONCE * LEAST) + LEAST
+        await asyncio.sleep(max(0.0, self._again_at - now))
         if not self._files.watch(self._attempt()) and not self._moved():
             async with asyncio.TaskGroup() as group:
                 pair = [group.create_task(self._files.wait()), group.create_task(self._until_it_moves())]
                 await asyncio.wait(pair, timeout=within, return_when=asyncio.FIRST_COMPLETED)
                 for one in pair:
                     one.cancel()
-        self._again_at = self._loop.time() + LEAST
 
     def _attempt(self) -> Path:
         now = self._now()
@@ -61,5 +66,5 @@ def log_news(hub: Hub, job: JobId, folder: Path) -> Generator[LogNews]:
         job: Whose log.
         folder: Of all jobs.
     """
-    with FolderNews() as files:
+    with FolderNews(AttemptFiles(folder).log.name) as files:
         yield LogNews(hub, job, folder, files)

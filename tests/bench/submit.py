@@ -72,10 +72,15 @@ def bare(plan):
 _, first = submitted()
 plan = read_plan(jobs / str(first) / "attempt-1")
 for number in range(rounds):
+    time.sleep(1.0)  # the next one finds an idle cluster
     if number % 2:
-        ours, plain = submitted()[0], bare(plan)
+        ours = submitted()[0]
+        time.sleep(1.0)
+        plain = bare(plan)
     else:
-        plain, ours = bare(plan), submitted()[0]
+        plain = bare(plan)
+        time.sleep(1.0)
+        ours = submitted()[0]
     print(ours, plain, flush=True)
 """
 

@@ -9,7 +9,6 @@ Read in this order, later ones win:
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,13 +195,17 @@ def load(*, file: Path | None = None, environ: Mapping[str, str] = os.environ) -
 
 def _read(path: Path, *, must_exist: bool) -> Mapping[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(f"{path} does not exist. Next: name another file, or none") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}. Next: ls -l {path}") from error
+    import tomllib  # noqa: PLC0415 - most users have no such file
+
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}. Next: mend that line") from error
 

@@ -35,8 +35,8 @@ from sciabc_tui.api.messages import (
     job_path,
 )
 from sciabc_tui.api.peers import check_owner, kept_out, peer_uid
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.series import Series
 from sciabc_tui.errors import (
     AlreadyRunning,

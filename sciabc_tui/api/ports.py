@@ -11,8 +11,8 @@ from sciabc_tui.api.messages import (
     PreflightWish,
     SubmitJob,
 )
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobCommand, JobId
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import NodeCommand
 from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import LogEntry, State

@@ -25,6 +25,7 @@ from sciabc_tui.api.messages import (
 from sciabc_tui.api.peers import peer_uid, user_name
 from sciabc_tui.api.ports import Backend
 from sciabc_tui.api.states import Events, encode_state
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import (
     CancelJob,
     HoldJob,
@@ -35,7 +36,7 @@ from sciabc_tui.cluster.job import (
     ReleaseJob,
     RequeueJob,
 )
-from sciabc_tui.cluster.node import Node, NodeId
+from sciabc_tui.cluster.node import Node
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, NodeCommand, ResumeNode
 from sciabc_tui.cluster.series import SPANS
 from sciabc_tui.errors import NotFound

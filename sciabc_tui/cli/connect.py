@@ -1,52 +1,16 @@
 """Finds the head service, or starts one that ends when nobody needs it any more.
 
 `run` and the control panel start one, because a newcomer has none. Commands that only look do not: a service
-that was just started has seen nothing yet.
+that was just started has seen nothing yet, and what it takes to start one is not even loaded for them.
 """
 
-import fcntl
 import os
-import select
-import signal
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
 
 from sciabc_tui.api.client import Client
-from sciabc_tui.api.rundir import prepare
-from sciabc_tui.cli.daemon import command_line
+from sciabc_tui.cli.attachment import Attachment
 from sciabc_tui.cli.session import Session
-from sciabc_tui.errors import NotYourService, ServiceUnavailable
-
-READY_WITHIN = 20.0
-"""Seconds that a service may take to start."""
-
-STOPS_WITHIN = 10.0
-"""Seconds that a simulation may take to stop before it is killed."""
-
-LOG_LIMIT = 1024 * 1024
-"""Bytes above which the log of services that were started here begins anew."""
-
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A head service to be: a client for it, and how to make sure that one runs.
-
-    Attributes:
-        client: Knows where the service answers, if it does.
-        begin: Start a service if none answers, and wait until it stands; may block for seconds. Raises
-            `ServiceUnavailable`.
-    """
-
-    client: Client
-    begin: Callable[[], object]
 
 
 @contextmanager
@@ -70,157 +34,18 @@ def connected(session: Session, *, start: bool) -> Generator[Client, None, None]
 def attached(session: Session) -> Generator[Attachment, None, None]:
     """Give a client and the way to start its service; a simulation ends with the block."""
     if session.demo:
-        with _simulated(session) as attachment:
+        from sciabc_tui.cli.starting import simulated  # noqa: PLC0415 - most commands start nothing
+
+        with simulated(session.config) as attachment:
             yield attachment
         return
     paths = session.load().settings.paths
     client = Client(paths.socket)
-    command = command_line(session.config, linger=True, demo=False)
-    yield Attachment(client, lambda: ensure(client, paths.runtime_dir, command, os.environ))
 
+    def begin() -> None:
+        from sciabc_tui.cli.daemon import command_line  # noqa: PLC0415 - as above
+        from sciabc_tui.cli.starting import ensure  # noqa: PLC0415 - as above
 
-def ensure(
-    client: Client, runtime: Path, command: Sequence[str], environ: Mapping[str, str]
-) -> subprocess.Popen[bytes] | None:
-    """Start a service unless one answers. Of several that want this at once, one starts it."""
-    if _answers(client):
-        return None
-    prepare(runtime)
-    with _alone(runtime):
-        return None if _answers(client) else start_service(runtime, command, environ)
+        ensure(client, paths.runtime_dir, command_line(session.config, linger=True, demo=False), os.environ)
 
-
-def start_service(
-    runtime: Path, command: Sequence[str], environ: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start a service that outlives us, and wait until it stands.
-
-    Args:
-        runtime: The runtime directory; what the service says goes to `head.log` there.
-        command: The command line, to which `--ready-fd N` is added.
-        environ: Its environment.
-
-    Raises:
-        ServiceUnavailable: It does not stand; the text is what it said, or where its log is.
-    """
-    prepare(runtime)
-    log = runtime / "head.log"
-    reader, writer = os.pipe()
-    try:
-        with os.fdopen(_open_log(log), "wb") as said:
-            process = subprocess.Popen(
-                [*command, "--ready-fd", str(writer)],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-                pass_fds=(writer,),
-                env=dict(environ),
-            )
-        os.close(writer)
-        writer = -1
-        _await_ready(process, reader, log)
-    finally:
-        os.close(reader)
-        if writer >= 0:
-            os.close(writer)
-    return process
-
-
-@contextmanager
-def _simulated(session: Session) -> Generator[Attachment, None, None]:
-    """Run a simulation in folders of its own, and remove both at the end."""
-    with tempfile.TemporaryDirectory(prefix="sciabc-demo-") as folder, _unwinding():
-        runtime = Path(folder) / "run"
-        environ = {
-            **os.environ,
-            "SCIABC_PATHS_STATE": f"{folder}/state",
-            "SCIABC_PATHS_RUNTIME": str(runtime),
-            "SCIABC_PATHS_NODES_TXT": "",
-        }
-        command = command_line(session.config, linger=True, demo=True)
-        started: list[subprocess.Popen[bytes]] = []
-        try:
-            yield Attachment(
-                Client(runtime / "api.sock"),
-                lambda: started.append(start_service(runtime, command, environ)),
-            )
-        finally:
-            for process in started:
-                _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOPS_WITHIN)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def _unwinding() -> Generator[None, None, None]:
-    """Let a signal that ends us clean up first."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = [signal.signal(number, leave) for number in _SIGNALS]
-    try:
-        yield
-    finally:
-        for number, handler in zip(_SIGNALS, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _answers(client: Client) -> bool:
-    try:
-        client.state()
-    except NotYourService:
-        raise
-    except ServiceUnavailable:
-        return False
-    return True
-
-
-@contextmanager
-def _alone(runtime: Path) -> Generator[None, None, None]:
-    with (runtime / "start.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _open_log(path: Path) -> int:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    if os.fstat(handle).st_size > LOG_LIMIT:
-        os.ftruncate(handle, 0)
-    return handle
-
-
-def _await_ready(process: subprocess.Popen[bytes], reader: int, log: Path) -> None:
-    """Wait until it stands; whatever comes in between, Ctrl-C too, ends it."""
-    line = ""
-    try:
-        line = _read_line(reader, log)
-    finally:
-        if line != "READY":
-            _stop(process)
-    if line != "READY":
-        raise ServiceUnavailable(line)
-
-
-def _read_line(reader: int, log: Path) -> str:
-    """Wait for what the service writes when it stands or gives up; say ourselves what it did not."""
-    poller = select.poll()
-    poller.register(reader, select.POLLIN)
-    deadline = time.monotonic() + READY_WITHIN
-    data = b""
-    while b"\n" not in data:
-        if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            return f"The head service does not stand after {READY_WITHIN:.0f} s. Next: less {log}"
-        piece = os.read(reader, 4096)
-        if not piece:
-            return f"The head service ended before it stood. Next: less {log}"
-        data += piece
-    return data.partition(b"\n")[0].decode(errors="replace").strip()
+    yield Attachment(client, begin)

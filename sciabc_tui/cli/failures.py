@@ -1,6 +1,5 @@
 """Turns errors into one line and an exit code; no traceback reaches the user unless `--debug` asks for it."""
 
-import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +10,6 @@ from hw.errors import HwError
 from jobs.errors import JobsError
 from sciabc_tui.cli.harmless import one_line
 from sciabc_tui.cli.output import hint
-from sciabc_tui.cli.unexpected import keep
 from sciabc_tui.errors import SciabcError, ServiceUnavailable
 
 FAILED = 1
@@ -44,6 +42,10 @@ def one_line_for_errors(options: dict[str, Any]) -> Generator[None, None, None]:
     except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError, EOFError):
         raise
     except Exception as error:
+        import traceback  # noqa: PLC0415 - no command that goes well pays for it
+
+        from sciabc_tui.cli.unexpected import keep  # noqa: PLC0415 - as above
+
         _show_trace(options)
         kept = keep(traceback.format_exc())
         hint(f"sciabc-tui: unexpected {type(error).__name__}. Next: report it, with {kept}")
@@ -52,4 +54,6 @@ def one_line_for_errors(options: dict[str, Any]) -> Generator[None, None, None]:
 
 def _show_trace(options: dict[str, Any]) -> None:
     if options.get("debug"):
+        import traceback  # noqa: PLC0415 - as above
+
         traceback.print_exc()

@@ -14,7 +14,8 @@ from sciabc_tui.cli.output import ask, emit, examples, hint, say, table
 from sciabc_tui.cli.session import session
 from sciabc_tui.cli.values import AsJson
 from sciabc_tui.cluster.durations import span
-from sciabc_tui.cluster.node import Liveness, Node, NodeId, Trust, row_word
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Liveness, Node, Trust, row_word
 from sciabc_tui.cluster.schedule import capacity, used_slots
 from sciabc_tui.cluster.state import State
 from sciabc_tui.cluster.wording import evidence

@@ -15,7 +15,7 @@ from jobs.prepare import Site
 from jobs.slurm import check_options
 from jobs.standby import Standby
 from sciabc_tui.cli.devices import glass_size, panel_devices
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.config import ClusterSettings, JobsSettings, PanelSettings, Settings
 from sciabc_tui.errors import ConfigError
 from sciabc_tui.head.contacts import Contacts

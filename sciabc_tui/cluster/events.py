@@ -7,16 +7,8 @@ the node afterwards. `sciabc_tui.cluster.state.apply` puts it into the state.
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sciabc_tui.cluster.node import (
-    Facts,
-    Instant,
-    Liveness,
-    Node,
-    NodeId,
-    Readiness,
-    Reading,
-    with_reading,
-)
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Facts, Instant, Liveness, Node, Readiness, Reading, with_reading
 from sciabc_tui.cluster.observations import Sighted
 
 FLAPS_KEPT = 8

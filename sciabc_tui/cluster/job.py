@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 
 JobId = NewType("JobId", int)
 

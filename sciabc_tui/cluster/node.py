@@ -7,9 +7,9 @@ Open MPI. A state is never shown without why: `sciabc_tui.cluster.wording.eviden
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, NewType, TypeAlias
+from typing import Any, TypeAlias
 
-NodeId = NewType("NodeId", str)
+from sciabc_tui.cluster.ids import NodeId
 
 Instant: TypeAlias = float
 """Seconds on the head's monotonic clock."""

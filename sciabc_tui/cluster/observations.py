@@ -7,7 +7,8 @@ operator asked. Both are turned into events by `sciabc_tui.cluster.membership`.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sciabc_tui.cluster.node import READING_PERIOD, Facts, HostKey, NodeId, Origin, Reading
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, HostKey, Origin, Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
-from sciabc_tui.cluster.node import Node, NodeId
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Node
 from sciabc_tui.cluster.state import Event
 
 HEAD = NodeId("head")

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobState, Wish
-from sciabc_tui.cluster.node import Node, NodeId, Origin
+from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.state import State
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from sciabc_tui.cluster.events import NodeEvent
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.job_events import (
     JobDirected,
@@ -21,7 +22,7 @@ from sciabc_tui.cluster.job_events import (
     JobSubmitted,
     JobWaited,
 )
-from sciabc_tui.cluster.node import Instant, Node, NodeId
+from sciabc_tui.cluster.node import Instant, Node
 
 LOG_LENGTH = 200
 """How many log entries the state carries."""

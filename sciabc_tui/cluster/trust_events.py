@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from sciabc_tui.cluster.node import Drain, HostKey, Instant, Node, NodeId, Readiness, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Drain, HostKey, Instant, Node, Readiness, Trust
 
 
 @dataclass(frozen=True, slots=True)

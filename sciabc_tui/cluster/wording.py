@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster import trust_events as tr
 from sciabc_tui.cluster.durations import span
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import (
     CancelJob,
     HoldJob,
@@ -29,7 +30,7 @@ from sciabc_tui.cluster.job_events import (
     JobSubmitted,
     JobWaited,
 )
-from sciabc_tui.cluster.node import Instant, Liveness, Node, NodeId, Origin, Readiness, Trust
+from sciabc_tui.cluster.node import Instant, Liveness, Node, Origin, Readiness, Trust
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.state import (
     Event,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import (
     CONTACT_PERIOD,
     READING_PERIOD,
@@ -14,7 +15,6 @@ from sciabc_tui.cluster.node import (
     Instant,
     Liveness,
     Node,
-    NodeId,
     Origin,
     Trust,
     reading_period,

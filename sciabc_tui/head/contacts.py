@@ -3,7 +3,8 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from sciabc_tui.cluster.node import NodeId, Origin
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Origin
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.collector import Collector, Post
 from sciabc_tui.head.contact import Contact, asked_period

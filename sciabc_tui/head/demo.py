@@ -11,16 +11,8 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster import membership, roster
-from sciabc_tui.cluster.node import (
-    CONTACT_PERIOD,
-    READING_PERIOD,
-    Instant,
-    Liveness,
-    Node,
-    NodeId,
-    Origin,
-    Trust,
-)
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import CONTACT_PERIOD, READING_PERIOD, Instant, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     FactsRead,

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.joining import UNAPPROVED_LIMIT
-from sciabc_tui.cluster.node import Instant, Liveness, NodeId, Trust
+from sciabc_tui.cluster.node import Instant, Liveness, Trust
 from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
 from sciabc_tui.cluster.state import SightingRefused, State
 from sciabc_tui.head.gate import Gate

@@ -10,9 +10,9 @@ from jobs.hostfile import ranks_of
 from jobs.spec import JobSpec
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord, JobStore
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, OnNodeLoss
 from sciabc_tui.cluster.job_events import JobEvent, JobStarted, JobWaited
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import JOBS_LENGTH, JobsLoaded
 from sciabc_tui.errors import NotFound
 from sciabc_tui.head.ports import Attempt, Hub

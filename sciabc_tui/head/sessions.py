@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.head.ssh import Stream
 
 

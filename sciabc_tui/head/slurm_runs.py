@@ -22,9 +22,9 @@ from jobs.slurm_calls import Slurm, cancel, detect_slurm
 from jobs.slurm_states import Share
 from jobs.spec import JobSpec
 from jobs.states import JobState as StoredState
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobState
 from sciabc_tui.cluster.job_events import JobStarted, JobWaited
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub, Runs
 from sciabc_tui.head.runners import BEGINNING, begins, give_order, gone, living
 

@@ -13,9 +13,9 @@ from typing import Protocol, TypeVar
 from jobs.attempt import AttemptPlan
 from jobs.hostfile import Host, placed
 from jobs.staging_needs import Delivery
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobState
 from sciabc_tui.cluster.job_events import JobWaited
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.head.errors import StagingFailed
 from sciabc_tui.head.ports import Attempt, Hub

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 import paramiko
 
 from jobs.staging import Item
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.keys import Transport
 from sciabc_tui.head.sessions import Sessions

@@ -8,7 +8,8 @@ import asyncio
 from enum import Enum, auto
 from functools import partial
 
-from sciabc_tui.cluster.node import Facts, HostKey, Instant, Node, NodeId, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Facts, HostKey, Instant, Node, Trust
 from sciabc_tui.cluster.observations import HostKeyRead
 from sciabc_tui.head.dial import dial
 from sciabc_tui.head.errors import ContactFailed, HostKeyMismatch

@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from typing_extensions import override
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import SciabcError
 from sciabc_tui.tui import messages as msg

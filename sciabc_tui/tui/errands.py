@@ -1,8 +1,8 @@
 """What the application has done by the service; each blocks, and gives the message that tells of it."""
 
 from sciabc_tui.api.messages import PreflightWish, SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.errors import SciabcError
 from sciabc_tui.tui import messages as msg
 from sciabc_tui.tui.ports import ClusterClient

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from sciabc_tui.api.messages import LogChunk, PreflightReport, PreflightWish, SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import LogEntry, State
 
 

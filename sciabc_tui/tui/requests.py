@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sciabc_tui.api.messages import PreflightWish, SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.tui.actions import Verb
 
 

@@ -19,8 +19,9 @@ from sciabc_tui.api.messages import (
     SubmitJob,
 )
 from sciabc_tui.api.server import ApiServer
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, CancelJob, Job, JobCommand, JobId, JobState, RequeueJob
-from sciabc_tui.cluster.node import Facts, HostKey, Node, NodeId, Origin, Readiness, Reading, Trust
+from sciabc_tui.cluster.node import Facts, HostKey, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand
 from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import Head, Listening, LogEntry, Severity, State, Uplink

@@ -3,7 +3,7 @@
 import pytest
 
 from sciabc_tui.api.client import Client
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.series import SPANS
 from sciabc_tui.errors import NotFound, SciabcError
 from tests.api.scripted import Serving

@@ -17,8 +17,8 @@ import pytest
 from sciabc_tui.api import server as api_server
 from sciabc_tui.api.client import LARGEST_REQUEST, Client
 from sciabc_tui.api.messages import Refusal, SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, ResumeNode
 from sciabc_tui.errors import CommandRefused, NotFound, ServiceFailed
 from tests.api.scripted import HELLO, KEY, Serving

@@ -18,8 +18,8 @@ from sciabc_tui.api import client as api_client
 from sciabc_tui.api import routes as api_routes
 from sciabc_tui.api.client import Client
 from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import ServiceFailed, ServiceUnavailable
 from tests.api.scripted import HELLO, Serving, ready_node, serving

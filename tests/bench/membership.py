@@ -9,8 +9,9 @@ import argparse
 import resource
 import time
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.membership import advance
-from sciabc_tui.cluster.node import HostKey, NodeId, Reading
+from sciabc_tui.cluster.node import HostKey, Reading
 from sciabc_tui.cluster.observations import Observation, ReadingTaken, Remembered, Ticked
 from sciabc_tui.cluster.roster import node_id
 from sciabc_tui.cluster.state import State

@@ -24,7 +24,7 @@ from pathlib import Path
 import msgspec
 
 from sciabc_tui.api.client import Client
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.observations import Remembered
 from sciabc_tui.cluster.roster import node_id
 from sciabc_tui.errors import SciabcError

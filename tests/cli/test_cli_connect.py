@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sciabc_tui.api.client import Client
-from sciabc_tui.cli import connect
-from sciabc_tui.cli.connect import ensure, start_service
+from sciabc_tui.cli import starting
+from sciabc_tui.cli.starting import ensure, start_service
 from sciabc_tui.errors import ConfigError, NotYourService, ServiceUnavailable
 from tests.cli.shell import ROOT, Shell
 
@@ -102,7 +102,7 @@ def test_a_service_that_dies_silently_names_its_log(tmp_path: Path) -> None:
 
 def test_a_service_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting has an end, and so has what was waited for."""
-    monkeypatch.setattr(connect, "READY_WITHIN", 0.2)
+    monkeypatch.setattr(starting, "READY_WITHIN", 0.2)
     slow = f"echo $$ > {tmp_path}/starts; exec sleep 60"
     with pytest.raises(ServiceUnavailable, match="does not stand after"):
         start_service(tmp_path / "run", ["/bin/sh", "-c", slow], os.environ)
@@ -113,7 +113,7 @@ def test_a_service_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: 
 def test_a_long_log_begins_anew(tmp_path: Path) -> None:
     """The log does not grow for ever."""
     (tmp_path / "run").mkdir(mode=0o700)
-    (tmp_path / "run" / "head.log").write_bytes(b"x" * (connect.LOG_LIMIT + 1))
+    (tmp_path / "run" / "head.log").write_bytes(b"x" * (starting.LOG_LIMIT + 1))
     with pytest.raises(ServiceUnavailable):
         start_service(tmp_path / "run", script("print('new')"), os.environ)
     assert (tmp_path / "run" / "head.log").read_text() == "new\n"

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import Drain, NodeId, Origin, Trust
+from sciabc_tui.cluster.node import Drain, Origin, Trust
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, ResumeNode
 from tests.api.scripted import HELLO, KEY, Serving, ready_node
 from tests.cli.shell import Shell

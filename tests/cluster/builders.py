@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from sciabc_tui.cluster import membership, roster
-from sciabc_tui.cluster.node import Facts, HostKey, NodeId, Origin, Reading
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Facts, HostKey, Origin, Reading
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     FactsRead,

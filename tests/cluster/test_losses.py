@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
 from sciabc_tui.cluster.losses import in_doubt, lost_parts, tell_loss
-from sciabc_tui.cluster.node import Facts, Liveness, NodeId
+from sciabc_tui.cluster.node import Facts, Liveness
 from sciabc_tui.cluster.observations import FactsRead
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import State

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.membership import advance, obey, step
 from sciabc_tui.cluster.node import (
     Drain,
     Facts,
     Liveness,
     Node,
-    NodeId,
     Origin,
     Readiness,
     Reading,

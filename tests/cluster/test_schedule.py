@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, Wish
 from sciabc_tui.cluster.job_events import JobSubmitted
 from sciabc_tui.cluster.losses import lost_parts
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.observations import HeadSighted
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import Placed, Waits, capacity, place, turns, used_slots

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sciabc_tui.cluster.node import NodeId, Origin
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Origin
 from sciabc_tui.cluster.observations import ForgetNode, Sighted
 from sciabc_tui.errors import CommandRefused, ConfigError
 from sciabc_tui.head import added

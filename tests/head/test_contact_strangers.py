@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sciabc_tui.cluster.node import HostKey, Node, NodeId, Origin, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import HostKey, Node, Origin, Trust
 from sciabc_tui.cluster.observations import Remembered, Sighted
 from sciabc_tui.cluster.roster import REMEMBERED_HANDLE
 from sciabc_tui.cluster.wording import TWIN_MENDED_BY, evidence

@@ -15,7 +15,8 @@ from blockbuster import blockbuster_ctx
 
 from sciabc_tui.cluster import roster
 from sciabc_tui.cluster.events import NodeLost, NodeSuspected
-from sciabc_tui.cluster.node import Liveness, Node, NodeId, Origin, Readiness, Reading, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Liveness, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     FactsRead,

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sciabc_tui.cluster.node import HostKey, Node, NodeId, Origin, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import HostKey, Node, Origin, Trust
 from sciabc_tui.cluster.observations import ApproveHostKey, NodeCommand
 from sciabc_tui.cluster.state import NodeAppeared, State
 from sciabc_tui.errors import CommandRefused

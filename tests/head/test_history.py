@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciabc_tui.cluster.node import Node, NodeId, Origin, Reading
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Node, Origin, Reading
 from sciabc_tui.cluster.observations import HeadSighted, ReadingTaken
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.series import SPANS, Series

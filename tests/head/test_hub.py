@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.observations import DrainNode, Ticked
 from sciabc_tui.errors import CommandRefused
 from sciabc_tui.head.hub import StateHub

@@ -16,7 +16,8 @@ from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher
 from jobs.prepare import Site
 from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightWish
-from sciabc_tui.cluster.node import Drain, Facts, Liveness, Node, NodeId, Origin, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Drain, Facts, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound

@@ -11,7 +11,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from sciabc_tui.cluster.node import Facts, HostKey, Node, NodeId, Origin, Reading
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Facts, HostKey, Node, Origin, Reading
 from sciabc_tui.head.errors import ContactFailed, HostKeyMismatch, LoginDenied, Unreachable
 from sciabc_tui.head.keys import Transport, fingerprint, known_hosts, read_host_key
 from sciabc_tui.head.readings import Parser

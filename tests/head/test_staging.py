@@ -14,9 +14,9 @@ from jobs.errors import SpecError
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher
 from jobs.spec import JobSpec, OnNodeLoss
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.cluster.job_events import JobStarted
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.head import staging
 from sciabc_tui.head.errors import ContactFailed, StagingFailed
 from sciabc_tui.head.hub import StateHub

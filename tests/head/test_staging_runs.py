@@ -19,8 +19,9 @@ from jobs.runner import hold
 from jobs.spec import JobSpec
 from jobs.staging_words import MARK
 from jobs.states import JobState as StoredState
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.node import Node, NodeId, Origin
+from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head import sweeper
 from sciabc_tui.head.errors import StagingFailed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.staging import Item
-from sciabc_tui.cluster.node import NodeId
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.sessions import Sessions
 from sciabc_tui.head.ssh import Stream, open_stream

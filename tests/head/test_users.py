@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sciabc_tui.cluster.node import Node, NodeId, Origin
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.errors import ConfigError
 from sciabc_tui.head.ssh_config import SshConfigFile
 from sciabc_tui.head.users import HostOptions, UserRule, Users, login_identity, login_user, parse_users

@@ -12,6 +12,7 @@ import pytest
 from jobs.store import JobStore
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.events import NodeLost, NodeReturned, NodeSuspected
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import (
     CancelJob,
     HoldJob,
@@ -22,7 +23,7 @@ from sciabc_tui.cluster.job import (
     ReleaseJob,
     RequeueJob,
 )
-from sciabc_tui.cluster.node import Facts, NodeId
+from sciabc_tui.cluster.node import Facts
 from sciabc_tui.cluster.observations import FactsRead
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused

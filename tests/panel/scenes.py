@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.node import Facts, Liveness, Node, NodeId, Origin, Readiness, Reading, Trust
+from sciabc_tui.cluster.node import Facts, Liveness, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, Listening, State, Uplink
 from tests.simtime import WALL

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from hw.glyphs import UNKNOWN, code
 from hw.hd44780 import SIZE_16X2, SIZE_20X4, Size
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.node import Facts, Liveness, Node, NodeId, Origin, Readiness, Reading, Trust
+from sciabc_tui.cluster.node import Facts, Liveness, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, Listening, State, Uplink
 from sciabc_tui.panel.glass import choose, exact, spread, squeeze

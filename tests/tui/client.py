@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 
 from sciabc_tui.api.messages import LogChunk, PreflightReport, PreflightWish, SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId, JobState
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.state import LogEntry, State
 from sciabc_tui.errors import ServiceUnavailable
 from tests.tui.states import job

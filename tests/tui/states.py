@@ -4,19 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
-from sciabc_tui.cluster.node import (
-    Drain,
-    Facts,
-    HostKey,
-    Liveness,
-    Node,
-    NodeId,
-    Origin,
-    Readiness,
-    Reading,
-    Trust,
-)
+from sciabc_tui.cluster.node import Drain, Facts, HostKey, Liveness, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.state import (
     Head,
     LampState,

@@ -10,8 +10,9 @@ from textual.events import Key
 from textual.widgets import Input
 
 from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, OnNodeLoss
-from sciabc_tui.cluster.node import NodeId, Readiness, Trust
+from sciabc_tui.cluster.node import Readiness, Trust
 from sciabc_tui.cluster.state import LogEntry, Severity, State
 from sciabc_tui.errors import CommandRefused
 from sciabc_tui.tui.screens.approve import ApproveScreen

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sciabc_tui.cluster.node import Facts, Liveness, NodeId, Reading
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Facts, Liveness, Reading
 from sciabc_tui.cluster.state import State
 from sciabc_tui.tui.present import detail, nodes
 from sciabc_tui.tui.present.cells import Tone, line_width

@@ -6,8 +6,8 @@ import pytest
 from textual.command import CommandList
 
 from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightWish
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.errors import CommandRefused
 from sciabc_tui.tui.present import preflight
 from sciabc_tui.tui.present.cells import Grid, cell_width

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.tui.present import events, jobs, nodes
 from sciabc_tui.tui.present.cells import Table, Tone, cell_width, line_width
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs

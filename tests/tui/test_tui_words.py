@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId, JobState, OnNodeLoss
-from sciabc_tui.cluster.node import Drain, NodeId
+from sciabc_tui.cluster.node import Drain
 from sciabc_tui.cluster.state import LampState, LogEntry, Severity, State
 from sciabc_tui.tui.actions import ACTIONS, Place, Verb, at, footer, help_lines
 from sciabc_tui.tui.present import detail, events, forms, history, jobs, new_job, nodes, trust

@@ -3,18 +3,9 @@
 from dataclasses import replace
 
 from sciabc_tui.cluster.durations import span
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.node import (
-    TREND_LENGTH,
-    Drain,
-    Facts,
-    Node,
-    NodeId,
-    Origin,
-    Reading,
-    RowWord,
-    Trust,
-)
+from sciabc_tui.cluster.node import TREND_LENGTH, Drain, Facts, Node, Origin, Reading, RowWord, Trust
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.schedule import used_slots
 from sciabc_tui.tui.present.cells import Cell, Line, Tone, cell_width, dimmed_line, fit, plain, wrapped

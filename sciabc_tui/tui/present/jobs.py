@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.node import NodeId
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.schedule import queue
 from sciabc_tui.cluster.state import State

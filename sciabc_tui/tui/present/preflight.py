@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow, PreflightWish
 from sciabc_tui.cluster.durations import span
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.node import Node, NodeId, Origin, Trust
+from sciabc_tui.cluster.node import Node, Origin, Trust
 from sciabc_tui.cluster.state import State
 from sciabc_tui.tui.present.cells import (
     Cell,

@@ -6,7 +6,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from typing_extensions import override
 
-from sciabc_tui.cluster.node import Node, NodeId, Trust
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Node, Trust
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
 from sciabc_tui.tui.present.nodes import pending_keys

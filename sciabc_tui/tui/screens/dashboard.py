@@ -9,8 +9,9 @@ from textual.widgets import Input
 from typing_extensions import override
 
 from sciabc_tui.api.messages import PreflightWish
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.node import Node, NodeId
+from sciabc_tui.cluster.node import Node
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
 from sciabc_tui.tui.present import detail, events, jobs, nodes, preflight

@@ -8,8 +8,9 @@ from textual.containers import VerticalScroll
 from typing_extensions import override
 
 from sciabc_tui.api.messages import PreflightWish
+from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId
-from sciabc_tui.cluster.node import Node, NodeId
+from sciabc_tui.cluster.node import Node
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
 from sciabc_tui.tui.present import detail, jobs

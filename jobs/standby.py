@@ -34,7 +34,7 @@ class Standby:
     def prepare(self) -> None:
         """Let a runner begin, unless one waits already; where that can't be, launches just take longer."""
         with self._lock:
-            if self._waiting is None or self._waiting[0].poll() is not None:
+            if not self.waits:
                 self._let_go()
                 with contextlib.suppress(OSError):
                     self._waiting = _begun()

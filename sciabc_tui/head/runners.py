@@ -1,8 +1,9 @@
-"""A runner as the service sees it: begun, alive, gone, and given an order. All but `gone` block."""
+"""A runner as the service sees it: alive, gone, and given an order, which blocks."""
 
 import asyncio
 import contextlib
 import os
+from concurrent.futures import Executor
 from pathlib import Path
 
 from jobs import detach
@@ -14,22 +15,17 @@ BEGINNING = 0.1
 """Seconds between two looks at a runner that begins; it takes about two of them."""
 
 
-def begins(attempt: Attempt) -> bool:
-    """Is there a runner that has not yet written who it is?"""
-    return detach.runner_alive(attempt.folder) and read_runner(attempt.folder) is None
+async def living(attempt: Attempt, worker: Executor) -> int | None:
+    """Give a descriptor of the runner's process, or None when it is gone.
 
-
-def living(attempt: Attempt) -> int | None:
-    """Give a descriptor of the runner's process, or None when it is gone."""
-    with contextlib.suppress(JobsError, ProcessLookupError):
-        runner = read_runner(attempt.folder)
-        if runner is not None:
-            descriptor = os.pidfd_open(runner.pid)
-            # the lock is the proof: the pid may be somebody else's by now
-            if detach.runner_alive(attempt.folder):
-                return descriptor
-            os.close(descriptor)
-    return None
+    Args:
+        attempt: Whose runner, perhaps an orphan of a killed service that has not yet said who it is.
+        worker: For what blocks.
+    """
+    loop = asyncio.get_running_loop()
+    while await loop.run_in_executor(worker, _begins, attempt):  # noqa: ASYNC110 - a lock has no event
+        await asyncio.sleep(BEGINNING)
+    return await loop.run_in_executor(worker, _living, attempt)
 
 
 async def gone(process: int) -> None:
@@ -49,3 +45,20 @@ def give_order(folder: Path, order: Order) -> None:
     # Written first: the runner that gets the signal, or an adopted one, finds why.
     write_order(folder, order)
     detach.cancel(folder)
+
+
+def _begins(attempt: Attempt) -> bool:
+    """Is there a runner that has not yet written who it is?"""
+    return detach.runner_alive(attempt.folder) and read_runner(attempt.folder) is None
+
+
+def _living(attempt: Attempt) -> int | None:
+    with contextlib.suppress(JobsError, ProcessLookupError):
+        runner = read_runner(attempt.folder)
+        if runner is not None:
+            descriptor = os.pidfd_open(runner.pid)
+            # the lock is the proof: the pid may be somebody else's by now
+            if detach.runner_alive(attempt.folder):
+                return descriptor
+            os.close(descriptor)
+    return None

@@ -28,7 +28,7 @@ from jobs.states import JobState as StoredState
 from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.head.errors import StagingFailed
 from sciabc_tui.head.ports import Attempt, Clock, Ending
-from sciabc_tui.head.runners import BEGINNING, begins, give_order, gone, living
+from sciabc_tui.head.runners import give_order, gone, living
 from sciabc_tui.head.staging_load import remove_marks
 
 
@@ -119,11 +119,7 @@ class MpiRuns:
         if (ending := await self._staged_and_launched(attempt)) is not None:
             return ending
         loop = asyncio.get_running_loop()
-        # an orphan of a killed service that has not yet said who it is
-        while await loop.run_in_executor(self._worker, begins, attempt):  # noqa: ASYNC110 - a lock has no event
-            await asyncio.sleep(BEGINNING)
-        runner = await loop.run_in_executor(self._worker, living, attempt)
-        if runner is not None:
+        if (runner := await living(attempt, self._worker)) is not None:
             await gone(runner)
         status = await loop.run_in_executor(self._sweeper, self._status, attempt)
         if status is None:

@@ -26,7 +26,7 @@ from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobState
 from sciabc_tui.cluster.job_events import JobStarted, JobWaited
 from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub, Runs
-from sciabc_tui.head.runners import BEGINNING, begins, give_order, gone, living
+from sciabc_tui.head.runners import give_order, gone, living
 
 LOOK = 0.3
 """Seconds between two looks at what a runner says of Slurm."""
@@ -177,11 +177,7 @@ class SlurmRuns:
 
     async def _stay(self, attempt: Attempt) -> None:
         """Stay with the runner until it is gone, and tell what it says of Slurm."""
-        loop = asyncio.get_running_loop()
-        while await loop.run_in_executor(self._worker, begins, attempt):  # noqa: ASYNC110 - a lock has no event
-            await asyncio.sleep(BEGINNING)
-        runner = await loop.run_in_executor(self._worker, living, attempt)
-        if runner is None:
+        if (runner := await living(attempt, self._worker)) is None:
             return
         async with asyncio.TaskGroup() as group:
             telling = group.create_task(self._tell(attempt))

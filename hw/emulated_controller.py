@@ -1,4 +1,4 @@
-"""An HD44780 that obeys its datasheet: what each clocked nibble does, and how long the chip is busy then."""
+"""An HD44780 that obeys its datasheet: what each nibble does, how long it is busy then, what it answers."""
 
 from collections.abc import Callable
 
@@ -50,15 +50,25 @@ class Controller:
     def clock(self, now: float, nibble: int, *, data: bool, read: bool) -> None:
         """Take what stands on the upper four data lines as E falls."""
         if self.eight_bit:
-            if not read:
-                # The lower lines float high or are grounded; low is the worse case, for it means one line.
-                self._take(now, nibble << 4, data=data)
+            # The lower lines float high or are grounded; low is the worse case, for it means one line.
+            value = nibble << 4
         elif self._pending is None:
             self._pending = nibble
+            return
         else:
             value, self._pending = self._pending << 4 | nibble, None
-            if not read:
-                self._take(now, value, data=data)
+        if not read:
+            self._take(now, value, data=data)
+        elif data:
+            self._advance()
+
+    def output(self, now: float, *, data: bool) -> int:
+        """Return what it drives on the upper four data lines while E and R/W are high."""
+        if data:
+            value = (self._patterns if self._to_patterns else self._cells)[self._at]
+        else:
+            value = (now < self.busy_until) << 7 | self._address()
+        return value >> 4 if self.eight_bit or self._pending is None else value & 0x0F
 
     def cell(self, line: int, column: int) -> str:
         """Return the character that this place of a line shows; U+FFFD is dots of no meaning."""
@@ -88,12 +98,19 @@ class Controller:
     def _store(self, value: int) -> None:
         if self._to_patterns:
             self._patterns[self._at] = value & 0x1F
-            self._at = (self._at + self._step) % 64
         else:
             self._cells[self._at] = value
-            self._at = (self._at + self._step) % _CELLS
             if self._scrolls:
                 self._shift = (self._shift + self._step) % _LINE
+        self._advance()
+
+    def _advance(self) -> None:
+        self._at = (self._at + self._step) % (64 if self._to_patterns else _CELLS)
+
+    def _address(self) -> int:
+        """Return what the address counter reads as."""
+        second = self._two_lines and not self._to_patterns and self._at >= _LINE
+        return self._at - _LINE + 0x40 if second else self._at
 
     def _nothing(self, value: int) -> None:
         """Do what the instruction of all zeros does."""

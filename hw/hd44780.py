@@ -4,7 +4,8 @@ Times are the datasheet's (Hitachi HD44780U, p. 24 and 46), stretched by 1.42 fo
 (190 kHz instead of 270). The expander is rated for 100 kHz: there a byte takes 90 us, longer than the
 58 us of a character, so a whole frame goes into one transfer with no waits. Only the start needs some.
 
-RS and R/W may not change in the byte that raises E: a byte that only changes RS goes before.
+RS and R/W may not change in the byte that raises E: a byte that only changes RS goes before. Between two
+transfers the port rests with E, R/W and RS low, or in the middle of a read (`hw.instep`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +35,19 @@ class Register(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PinMap:
-    """Which bit of the port expander is wired to which pin of the controller."""
+    """Which bit of the port expander is wired to which pin of the controller; the usual backpack by default.
+
+    Attributes:
+        rs: register select, like all of them 0-7 for P0-P7.
+        rw: read/write; some boards leave it open and ground the controller's pin.
+        e: enable.
+        backlight: the transistor of the light.
+        d4: the lowest data line in use.
+        d5: the next.
+        d6: the next.
+        d7: the highest; carries the busy flag.
+        lit_low: a low backlight pin lights (a PNP transistor, as on the mjkdz board).
+    """
 
     rs: int = 0
     rw: int = 1
@@ -44,13 +57,22 @@ class PinMap:
     d5: int = 5
     d6: int = 6
     d7: int = 7
+    lit_low: bool = False
 
     def port(self, register: Register, nibble: int, *, backlight: bool) -> int:
         """Return the port's byte with E low and R/W low (write)."""
-        value = register << self.rs | backlight << self.backlight
-        for bit, pin in enumerate((self.d4, self.d5, self.d6, self.d7)):
-            value |= (nibble >> bit & 1) << pin
-        return value
+        light = (backlight is not self.lit_low) << self.backlight
+        return register << self.rs | light | self.lines(nibble)
+
+    def lines(self, nibble: int) -> int:
+        """Return the data lines that are high for this half of a byte."""
+        low = (nibble & 1) << self.d4 | (nibble >> 1 & 1) << self.d5
+        return low | (nibble >> 2 & 1) << self.d6 | (nibble >> 3 & 1) << self.d7
+
+    def nibble(self, port: int) -> int:
+        """Return what stands on the data lines."""
+        low = port >> self.d4 & 1 | (port >> self.d5 & 1) << 1
+        return low | (port >> self.d6 & 1) << 2 | (port >> self.d7 & 1) << 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,8 @@ class Size:
 
 SIZE_16X2 = Size(16, 2)
 SIZE_20X4 = Size(20, 4)
+SIZES = {"16x2": SIZE_16X2, "20x4": SIZE_20X4}
+"""Each size by its usual name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,10 @@ class Run:
 
     address: int
     codes: bytes
+
+
+Operations = Sequence[tuple[Register, int]]
+"""Bytes for the controller, each with where it goes."""
 
 
 def encode(lines: Sequence[str], size: Size) -> Frame:
@@ -110,16 +138,25 @@ def start(pins: PinMap, port: int, *, backlight: bool) -> tuple[Step, ...]:
         backlight: on or off.
     """
     fall = bytes([port & ~(1 << pins.e)])
-    low = bytes([pins.port(Register.COMMAND, 0, backlight=backlight)])
+    low = rest(pins, backlight=backlight)
     three = low + _nibbles(Register.COMMAND, (3,), pins, backlight=backlight)
     four_bits = low + _nibbles(Register.COMMAND, (2,), pins, backlight=backlight)
-    commands = [(Register.COMMAND, value) for value in (_TWO_LINES, _INCREMENT, _HOME)]
+    modes = settle(pins, backlight=backlight)
     return (
         Step(fall + low, 0.060),  # 40 ms from power-up
         Step(three, 0.006),  # 4.1 ms; also enough for a clear that half a byte may have made
         # 100 us after the second 3: the byte with E low before the next makes it 180 us
-        Step(three + three + four_bits + wire(commands, pins, backlight=backlight), 0.003),
+        Step(three + three + four_bits + modes.data, modes.wait),
     )
+
+
+def settle(pins: PinMap, *, backlight: bool) -> Step:
+    """Set anew what a wrong instruction may have changed: two lines, counting up, nothing shifted.
+
+    None of it shows on a display where all of that is so.
+    """
+    commands = [(Register.COMMAND, value) for value in (_TWO_LINES, _INCREMENT, _HOME)]
+    return Step(wire(commands, pins, backlight=backlight), 0.003)  # home takes 1.52 ms
 
 
 def difference(size: Size, shown: Frame | None, wanted: Frame) -> tuple[Run, ...]:
@@ -150,38 +187,56 @@ def difference(size: Size, shown: Frame | None, wanted: Frame) -> tuple[Run, ...
     return tuple(runs)
 
 
-def repaint(runs: Iterable[Run], pins: PinMap, *, backlight: bool) -> bytes:
-    """Encode a difference as one transfer; empty if there is none."""
-    return wire(_writes(runs), pins, backlight=backlight)
+def writes(runs: Iterable[Run]) -> Operations:
+    """Say what brings these characters to their places."""
+    operations: list[tuple[Register, int]] = []
+    for run in runs:
+        operations += goto(run.address)
+        operations += [(Register.DATA, character) for character in run.codes]
+    return operations
 
 
-def refill(runs: Iterable[Run], pins: PinMap, *, backlight: bool) -> bytes:
-    """Encode what follows a start as one transfer: glyphs, characters, display on."""
-    operations = [(Register.COMMAND, _SET_GLYPHS)]
-    operations += [(Register.DATA, dots) for glyph in GLYPHS for dots in glyph.rows]
-    operations += _writes(runs)
-    operations.append((Register.COMMAND, _DISPLAY_ON))
-    return wire(operations, pins, backlight=backlight)
+def goto(address: int) -> Operations:
+    """Say what sets the address counter."""
+    return [(Register.COMMAND, _SET_ADDRESS | address)]
 
 
-def wire(operations: Iterable[tuple[Register, int]], pins: PinMap, *, backlight: bool) -> bytes:
-    """Encode writes to the controller in 4-bit mode: 4 bytes each, and one whenever RS changes."""
+def everything(frame: Frame, size: Size) -> Operations:
+    """Say what brings all that can be seen: glyphs, characters, display on."""
+    return [
+        (Register.COMMAND, _SET_GLYPHS),
+        *((Register.DATA, dots) for glyph in GLYPHS for dots in glyph.rows),
+        *writes(difference(size, None, frame)),
+        (Register.COMMAND, _DISPLAY_ON),
+    ]
+
+
+def counter_after(runs: Sequence[Run]) -> int:
+    """Return where the address counter stands when the last run was written."""
+    address = runs[-1].address
+    for _ in runs[-1].codes:
+        address = _next_address(address)
+    return address
+
+
+def rest(pins: PinMap, *, backlight: bool) -> bytes:
+    """Encode all control lines low."""
+    return bytes([pins.port(Register.COMMAND, 0, backlight=backlight)])
+
+
+def wire(operations: Operations, pins: PinMap, *, backlight: bool) -> bytes:
+    """Encode writes to the controller in 4-bit mode: 4 bytes each, and one whenever RS changes.
+
+    It begins at rest and ends with E low.
+    """
     out = bytearray()
-    selected: Register | None = None
+    selected = Register.COMMAND
     for register, value in operations:
         if register is not selected:
             out.append(pins.port(register, 0, backlight=backlight))
             selected = register
         out += _nibbles(register, (value >> 4, value & 0x0F), pins, backlight=backlight)
     return bytes(out)
-
-
-def _writes(runs: Iterable[Run]) -> list[tuple[Register, int]]:
-    operations: list[tuple[Register, int]] = []
-    for run in runs:
-        operations.append((Register.COMMAND, _SET_ADDRESS | run.address))
-        operations += [(Register.DATA, character) for character in run.codes]
-    return operations
 
 
 def _nibbles(register: Register, nibbles: Iterable[int], pins: PinMap, *, backlight: bool) -> bytes:
@@ -194,4 +249,5 @@ def _nibbles(register: Register, nibbles: Iterable[int], pins: PinMap, *, backli
 
 
 def _next_address(address: int) -> int:
-    return 0x40 if address == _LINE_CELLS - 1 else address + 1
+    """Count as the controller does with two lines: 00-27, 40-67, and from the end to the begin."""
+    return {_LINE_CELLS - 1: 0x40, 0x40 + _LINE_CELLS - 1: 0x00}.get(address, address + 1)

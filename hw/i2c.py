@@ -21,13 +21,13 @@ _KINDS = {
 }
 
 _TEXTS = {
-    BusFault.ABSENT: "nothing answers{where}: check the display's four wires, then i2cdetect -y {bus}",
-    BusFault.NO_BUS: "no such bus: put dtparam=i2c_arm=on into config.txt and reboot",
-    BusFault.DENIED: "may not be opened: sudo usermod -aG i2c $USER, then log in again",
-    BusFault.BUSY: "a kernel driver owns the display{where}: "
-    "remove dtoverlay=hd44780-i2c-lcd from config.txt and reboot",
-    BusFault.STUCK: "the bus is stuck: switch the display off and on, look for a short of SDA or SCL",
-    BusFault.OTHER: "{reason} (errno {number}){where}: check the wires, then sudo dmesg | grep i2c",
+    BusFault.ABSENT: "nothing answers{where}. Next: check the display's four wires, then i2cdetect -y {bus}",
+    BusFault.NO_BUS: "no such bus. Next: put dtparam=i2c_arm=on into config.txt and reboot",
+    BusFault.DENIED: "may not be opened. Next: sudo usermod -aG i2c $USER, then log in again",
+    BusFault.BUSY: "a kernel driver owns the display{where}. "
+    "Next: remove dtoverlay=hd44780-i2c-lcd from config.txt and reboot",
+    BusFault.STUCK: "the bus is stuck. Next: switch the display off and on, look for a short of SDA or SCL",
+    BusFault.OTHER: "{reason} (errno {number}){where}. Next: check the wires, then sudo dmesg | grep i2c",
 }
 
 
@@ -41,8 +41,13 @@ class SmbusBus:
             BusError: it is not there (`no_bus`) or not allowed (`denied`).
         """
         self._number = number
+        self._bus = SMBus()
         with self._mapped():
-            self._bus = SMBus(number)
+            try:
+                self._bus.open(number)
+            except OSError:
+                self._bus.close()  # the file is open already if asking what the adapter can do fails
+                raise
 
     def write(self, address: int, data: bytes) -> None:
         """Send all of `data` in one transfer (at 100 kHz: 90 us a byte, and one byte more)."""

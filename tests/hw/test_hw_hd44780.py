@@ -4,14 +4,26 @@ import itertools
 
 import pytest
 
-from hw.hd44780 import SIZE_16X2, SIZE_20X4, PinMap, Register, Run, Size, difference, encode, repaint, wire
+from hw.hd44780 import (
+    SIZE_16X2,
+    SIZE_20X4,
+    PinMap,
+    Register,
+    Run,
+    Size,
+    counter_after,
+    difference,
+    encode,
+    wire,
+    writes,
+)
 
 PINS = PinMap()
 
 
 def _cost(size: Size, before: tuple[str, ...] | None, after: tuple[str, ...]) -> int:
     shown = None if before is None else encode(before, size)
-    return len(repaint(difference(size, shown, encode(after, size)), PINS, backlight=True))
+    return len(wire(writes(difference(size, shown, encode(after, size))), PINS, backlight=True))
 
 
 @pytest.mark.parametrize(("size", "budget"), [(SIZE_16X2, 160), (SIZE_20X4, 370)])
@@ -62,6 +74,37 @@ def test_an_unusual_pin_map_moves_every_bit() -> None:
     assert pins.port(Register.DATA, 0b0001, backlight=False) == 0b0100_1000
     assert pins.port(Register.COMMAND, 0b1000, backlight=True) == 0b1000_0001
     assert pins.port(Register.COMMAND, 0b0110, backlight=False) == 0b0000_0110
+
+
+def test_a_light_that_a_low_pin_switches_on() -> None:
+    """Some backpacks have a transistor that conducts when its base is low."""
+    pins = PinMap(lit_low=True)
+    assert pins.port(Register.COMMAND, 0, backlight=True) == 0
+    assert pins.port(Register.COMMAND, 0, backlight=False) == 1 << pins.backlight
+
+
+@pytest.mark.parametrize("nibble", range(16))
+def test_the_data_lines_are_read_as_they_are_written(nibble: int) -> None:
+    """Whatever the wiring and the other pins."""
+    for pins in (PINS, PinMap(rs=6, rw=5, e=4, backlight=7, d4=3, d5=0, d6=2, d7=1)):
+        assert pins.nibble(pins.port(Register.DATA, nibble, backlight=True)) == nibble
+        assert pins.nibble(pins.port(Register.COMMAND, nibble, backlight=False)) == nibble
+
+
+@pytest.mark.parametrize(
+    ("run", "counter"),
+    [
+        (Run(0x00, b"A"), 0x01),
+        (Run(0x0F, b"A"), 0x10),
+        (Run(0x27, b"A"), 0x40),
+        (Run(0x26, b"ABC"), 0x41),
+        (Run(0x67, b"A"), 0x00),
+        (Run(0x00, b"A" * 80), 0x00),
+    ],
+)
+def test_the_address_counter_goes_from_line_to_line(run: Run, counter: int) -> None:
+    """With two lines 27 is followed by 40, and 67 by 00; only the last run counts."""
+    assert counter_after([Run(0x13, b"xyz"), run]) == counter
 
 
 @pytest.mark.parametrize("character", ["\\", "~", "→", "é", "\x00", "\x1b", "\n", "\x7f", "√", "漢"])

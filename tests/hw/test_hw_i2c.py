@@ -40,10 +40,12 @@ class _Kernel:
         self.owned: set[int] = set()
         self.fault: int | None = None
 
-    def __call__(self, number: int) -> "_Kernel":
+    def __call__(self) -> "_Kernel":
+        return self
+
+    def open(self, number: int) -> None:
         self._fail()
         self.opened.append(number)
-        return self
 
     def i2c_rdwr(self, *messages: i2c_msg) -> None:
         self._fail()

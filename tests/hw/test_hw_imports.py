@@ -16,9 +16,12 @@ FOREIGN = {"smbus2", "blinkstick", "usb", "sciabc_tui", "jobs"}
         ("hw.errors", set[str]()),
         ("hw.bus", set[str]()),
         ("hw.hd44780", set[str]()),
+        ("hw.instep", set[str]()),
+        ("hw.care", set[str]()),
         ("hw.lcd", set[str]()),
         ("hw.emulated", set[str]()),
         ("hw.stick", set[str]()),
+        ("hw.emulated_stick", set[str]()),
         ("hw.i2c", {"smbus2"}),
     ],
 )

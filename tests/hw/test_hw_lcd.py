@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from hw.emulated import EmulatedLcd
 from hw.errors import BusError, BusFault
-from hw.hd44780 import SIZE_16X2, SIZE_20X4, PinMap, Register, Size, difference, encode, repaint, wire
+from hw.hd44780 import SIZE_16X2, SIZE_20X4, PinMap, Register, Size, wire
+from hw.instep import let_go
 from hw.lcd import Lcd
 
 SMALL_PAGES = (
@@ -40,7 +41,7 @@ A, B = LARGE_PAGES[0], LARGE_PAGES[2]
 
 def _driven(size: Size) -> tuple[EmulatedLcd, Lcd]:
     glass = EmulatedLcd(size)
-    return glass, Lcd(glass, 0x27, size, sleep=glass.sleep)
+    return glass, Lcd(glass, 0x27, size, sleep=glass.sleep, clock=lambda: glass.seconds)
 
 
 def _frames(size: Size) -> st.SearchStrategy[tuple[str, ...]]:
@@ -97,7 +98,7 @@ def test_half_a_byte_left_behind_is_cured_by_a_new_start(nibble: int, register: 
     glass, lcd = _driven(SIZE_16X2)
     lcd.show(SMALL_PAGES[0])
     port = nibble << 4 | 0x08 | register
-    glass.write(0x27, bytes([port, port | 4, port]))
+    glass.write(0x27, let_go(PinMap(), backlight=True) + bytes([port, port | 4, port]))
     again = Lcd(glass, 0x27, SIZE_16X2, sleep=glass.sleep)
     again.show(SMALL_PAGES[4])
     assert glass.glass() == SMALL_PAGES[4]
@@ -109,8 +110,8 @@ def test_no_instruction_executed_by_accident_survives_a_new_start() -> None:
     for value in range(256):
         glass, lcd = _driven(SIZE_16X2)
         lcd.show(SMALL_PAGES[0])
+        glass.write(0x27, let_go(PinMap(), backlight=True))
         glass.write(0x27, wire([(Register.COMMAND, value)], PinMap(), backlight=True))
-        lcd.forget()
         lcd.show(SMALL_PAGES[1])
         assert glass.glass() == SMALL_PAGES[1], f"{value:02x}"
         assert glass.violations == 0
@@ -166,20 +167,6 @@ def test_a_refusal_at_every_byte_of_a_difference_heals_on_the_next_show() -> Non
             break
 
 
-def test_a_lost_nibble_anywhere_is_cured_by_forgetting() -> None:
-    """A nibble lost with no error garbles the glass until the driver is told to start anew."""
-    runs = difference(SIZE_20X4, encode(A, SIZE_20X4), encode(B, SIZE_20X4))
-    nibbles = sum(byte >> 2 & 1 for byte in repaint(runs, PinMap(), backlight=True))
-    for position in range(nibbles):
-        glass, lcd = _driven(SIZE_20X4)
-        lcd.show(A)
-        glass.drop_nibble(position)
-        lcd.show(B)
-        lcd.forget()
-        lcd.show(B)
-        assert glass.glass() == B
-
-
 def test_a_display_that_lost_its_power_is_started_again() -> None:
     """Unplugged it raises; back, even unnoticed, it shows the frame: glyphs, text and display on."""
     glass, lcd = _driven(SIZE_16X2)
@@ -213,17 +200,6 @@ def test_the_light_goes_off_and_on_with_the_text_standing() -> None:
     assert glass.backlight
     assert glass.glass() == SMALL_PAGES[2]
     assert glass.violations == 0
-
-
-def test_an_idle_beat_of_the_heart_costs_at_most_16_bytes() -> None:
-    """One changed cell and the look at the port are all that an idle second puts on the wire."""
-    glass, lcd = _driven(SIZE_16X2)
-    lcd.show(SMALL_PAGES[1])
-    before = glass.written
-    lcd.show(("203.0.113.254  ♡", SMALL_PAGES[1][1]))
-    look, addresses = 2, 1
-    assert glass.written - before + look + addresses <= 16
-    assert glass.glass()[0].endswith("♡")
 
 
 def test_a_frame_of_another_size_touches_nothing() -> None:

@@ -26,13 +26,18 @@ from jobs.tags import Piece, Splitter, cuts_output, is_alone
 _PIPE_BYTES = 1024 * 1024
 _CHUNK = 256 * 1024
 # After a short read the output gathers for a moment: to be woken for each line costs more than all the rest.
-_TRICKLE_BYTES = 4 * 1024
+_TRICKLE_BYTES = 64 * 1024
 _GATHER_SECONDS = 0.005
+# But not when much came just before: 200 MB/s fill the pipe in 5 ms, and the launcher would wait for us.
+_SHORT_GATHER_SECONDS = 0.001
 # How long the launcher's output is read on after its end, should a process that can't be killed hold it open.
 _DRAIN_SECONDS = 1.0
 # How long a launcher may take that lost a node, whose end must stand in 3 s. MPICH's is gone within 20 ms.
 # Open MPI's never is, it waits for the lost daemon: this is what the other ranks have for their last words.
 _SHORT_GRACE = 0.3
+# What Open MPI says itself of an abort. 5.0.11 may wait for ever then, with no rank left (seen on a machine
+# without a free core): after the grace it is ended.
+_ABORTED = b"MPI_ABORT was invoked on rank "
 _TAIL_LINES = 200
 _TAIL_BYTES = 500
 
@@ -70,6 +75,8 @@ class Attendance:
         self._splitters: dict[int, Splitter] = {}
         self._cuts: dict[int, Cuts] = {}
         self._trickles = False
+        self._streams = False
+        self._hung = False
         self._pidfd = os.pidfd_open(process.pid)
         limit = plan.time_limit
         self._limit_at = None if limit is None else time.monotonic() + limit
@@ -106,13 +113,15 @@ class Attendance:
         self._selector.register(self._pidfd, selectors.EVENT_READ, self._exited)
         while not self._over():
             self._trickles = False
+            streamed = self._streams
             for key, _ in self._selector.select(self._patience()):
                 react: Callable[[int], None] = key.data
                 react(key.fd)
             self._log.flush_if_due()
             self._keep_deadlines()
             if self._trickles:
-                select.select([cancel, self._pidfd], [], [], _GATHER_SECONDS)
+                gather = _SHORT_GATHER_SECONDS if streamed else _GATHER_SECONDS
+                select.select([cancel, self._pidfd], [], [], gather)
         for descriptor, splitter in self._splitters.items():
             if descriptor in self._selector.get_map():  # held open by what can't be killed
                 with contextlib.suppress(BlockingIOError):
@@ -133,7 +142,7 @@ class Attendance:
         return Ending(
             job=self._plan.job,
             exit_code=code if code >= 0 else 128 - code,
-            signal=-code if code < 0 else None,
+            signal=-code if code < 0 and not self._hung else None,  # ours says nothing of why it failed
             tail=tuple(self._tail),
         )
 
@@ -166,11 +175,13 @@ class Attendance:
             self._end(Order(JobState.TIMEOUT, f"{limit}. Next: give --time more"))
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
+            self._hung = self.order is None
             procs.end_all(self._plan.token, self._process.pid)
 
     def _read(self, descriptor: int) -> None:
         if data := os.read(descriptor, _CHUNK):
             self._trickles = len(data) < _TRICKLE_BYTES
+            self._streams = not self._trickles
             if cuts := self._cuts.get(descriptor):
                 cuts.feed(data)
             self._keep(self._splitters[descriptor].feed(data))
@@ -186,6 +197,8 @@ class Attendance:
                 self._tail.extend(_text(line) for line in piece.errors(_TAIL_LINES))
             elif piece.rank is None or piece.stream is Stream.ERR:
                 self._tail.append(_text(piece.text))
+                if piece.rank is None and piece.text.startswith(_ABORTED) and self._kill_at is None:
+                    self._kill_at = time.monotonic() + self._plan.grace
             yield piece
 
     def _asked(self, descriptor: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from jobs import mpich, openmpi
+from jobs import mpich, openmpi, sessions
 from jobs.errors import LauncherRefused
 from jobs.hostfile import Host
 from jobs.launchers import ATTEMPT, JOB, LIBRARY, SURVIVORS, TOKEN, Flavour, Launcher, local_python
@@ -53,7 +53,8 @@ class Means:
             running one instead if that has mpi4py.
         cluster_networks: Networks (``10.77.0.0/24``) that MPI is limited to; none means no limit.
         head_address: Where other nodes reach this machine; empty leaves it to the launcher.
-        token: Marks the launcher's daemons on other nodes.
+        token: Marks the launcher's daemons on other nodes, and names its directories.
+        scratch: Where those of this machine are: see ``jobs.sessions``.
     """
 
     hostfile: Path
@@ -63,6 +64,7 @@ class Means:
     cluster_networks: tuple[str, ...] = ()
     head_address: str = ""
     token: str = ""
+    scratch: Path = Path("/tmp")  # noqa: S108 - as every launcher has it
 
 
 def command(launcher: Launcher, spec: JobSpec, hosts: Sequence[Host], means: Means) -> tuple[str, ...]:
@@ -95,7 +97,8 @@ def command(launcher: Launcher, spec: JobSpec, hosts: Sequence[Host], means: Mea
             wires = (means.ssh_config, means.cluster_networks, means.token, survivor)
             ssh = openmpi.remote_options(launcher, *wires) if remote else ()
             places = ("--hostfile", str(means.hostfile))
-            how = (*openmpi.options(launcher, survive=survive, alone=ranks == 1), *ssh)
+            kept = sessions.options(launcher, means.scratch, means.token, remote=remote)
+            how = (*openmpi.options(launcher, survive=survive, alone=ranks == 1), *kept, *ssh)
             return (launcher.path, *how, *places, *start, *count, *openmpi.forwarded(names), *program)
         case Flavour.MPICH:
             ssh = mpich.remote_options(means.agent, means.head_address) if remote else ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
 
-from jobs.errors import LauncherMissing, LauncherRefused
+from jobs.errors import JobsError, LauncherMissing, LauncherRefused
 from jobs.hostfile import Host
 from jobs.spec import JobSpec
 
@@ -23,6 +23,8 @@ JOB = "SCIABC_JOB_ID"
 ATTEMPT = "SCIABC_ATTEMPT"
 LAST = "SCIABC_LAST"
 LIBRARY = "MPI4PY_LIBMPI"
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The distribution's interpreter."""
 _ANSWER_SECONDS = 20.0
 
 
@@ -224,6 +226,17 @@ def root_refusal(uid: int, hosts: Iterable[Host], *, allow_root: bool) -> str | 
         "root would run this job on other nodes too. Next: run sciabc-tui as an ordinary user, "
         "or set jobs.allow_root = true"
     )
+
+
+def nodes_python(launchers: Sequence[Launcher] | JobsError) -> str:
+    """Return the interpreter for ranks on nodes, where nobody says: the one at the same path as this one.
+
+    But where jobs are launched by the distribution's MPI, and this interpreter has no mpi4py, it is the
+    distribution's own, which its package of mpi4py belongs to.
+    """
+    if isinstance(launchers, JobsError) or not PurePath(launchers[0].path).is_relative_to("/usr/bin"):
+        return sys.executable
+    return local_python(SYSTEM_PYTHON)
 
 
 def local_python(fallback: str) -> str:

@@ -57,6 +57,20 @@ class Query:
             ]
         )
 
+    def places(self, data: bytes) -> list[int]:
+        """Return where in the data the wanted records begin.
+
+        Args:
+            data: Whole records.
+        """
+        earliest, latest = self._times()
+        grep = self.grep
+        return [
+            found.start()
+            for found in self._pattern().finditer(b"\n" + data)
+            if earliest <= found[1] <= latest and (grep is None or grep.search(found[3]))
+        ]
+
     def may_match(self, block: Block) -> bool:
         """Tell whether a block can hold anything that is wanted."""
         earliest, latest = self._times()

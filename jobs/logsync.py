@@ -49,8 +49,9 @@ class Syncer:
     def wrote(self, path: Path) -> None:
         """Take note that something was written to a file; does not wait."""
         with self._changed:
+            if not self._written:  # else it knows, and sleeps: to be woken takes both threads' time
+                self._changed.notify()
             self._written.add(path)
-            self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log-sync")
                 self._thread.start()

@@ -24,7 +24,8 @@ _NOTE_BYTES = 128  # room for the line that says why the log goes on elsewhere
 class LogWriter:
     """Append pieces to a log; they are in the file after 64 KiB or 100 ms, whichever comes first.
 
-    The caller asks ``due_in`` how long it may wait, and calls ``flush_if_due`` then.
+    The first after a silence of 100 ms are due at once: somebody may be waiting for them. The caller asks
+    ``due_in`` how long it may wait, and calls ``flush_if_due`` then.
 
     What stands in the file survives every end of this process. A power cut takes what the disk has not yet:
     the lines of the last 5.1 s (``logsync.EVERY`` and the batch), and of the time that the disk took to write
@@ -64,6 +65,7 @@ class LogWriter:
         self._times: list[bytes] = []
         self._speakers: set[Speaker] = set()
         self._due: float | None = None
+        self._rests_until = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +107,7 @@ class LogWriter:
         if len(batch) >= _BATCH_BYTES:
             self.flush()
         elif batch and self._due is None:
-            self._due = time.monotonic() + _BATCH_SECONDS
+            self._due = max(time.monotonic(), self._rests_until)
 
     def due_in(self) -> float | None:
         """Return the seconds until the batch must be written; None if there is none."""
@@ -123,6 +125,7 @@ class LogWriter:
         speakers, self._speakers = self._speakers, set()
         if not batch or self._failed:
             return
+        self._rests_until = time.monotonic() + _BATCH_SECONDS
         try:
             if self._full(len(batch)):
                 self._go_on_in_a_new_part(times[0])

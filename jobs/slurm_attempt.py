@@ -109,6 +109,33 @@ class SlurmNote:
     running_since: float | None = None
 
 
+def planned_slurm(
+    folder: Path,
+    spec: JobSpec,
+    *,
+    job: int,
+    attempt: int,
+    token: str,
+    options: tuple[str, ...] = (),
+    log_limit: int | None = None,
+) -> SlurmPlan:
+    """Plan an attempt that Slurm runs; nothing is written. The arguments are those of ``prepare_slurm``.
+
+    Raises:
+        SpecError: Slurm can't do what is asked.
+    """
+    check(spec)
+    return SlurmPlan(
+        job=job,
+        attempt=attempt,
+        options=sbatch_options(spec, SlurmFiles(folder.absolute()).papers, token=token, site=options),
+        cwd=spec.cwd,
+        token=token,
+        time_limit=spec.time_limit,
+        log_limit=log_limit,
+    )
+
+
 def prepare_slurm(
     folder: Path,
     spec: JobSpec,
@@ -136,18 +163,11 @@ def prepare_slurm(
         SpecError: Slurm can't do what is asked.
         StoreError: The folder can't be written.
     """
-    check(spec)
+    plan = planned_slurm(
+        folder, spec, job=job, attempt=attempt, token=token, options=options, log_limit=log_limit
+    )
     files = SlurmFiles(folder.absolute())
     papers = files.papers
-    plan = SlurmPlan(
-        job=job,
-        attempt=attempt,
-        options=sbatch_options(spec, papers, token=token, site=options),
-        cwd=spec.cwd,
-        token=token,
-        time_limit=spec.time_limit,
-        log_limit=log_limit,
-    )
     try:
         folder.mkdir(mode=0o700, parents=True)
         text = script(spec, papers, job=job, attempt=attempt, python=python)

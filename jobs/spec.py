@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from jobs.errors import SpecError
 
 PROGRAMS = Path(__file__).parent / "programs"
+COMPANION = "sciabc_lines.py"
+"""A file that a program may have beside it, and takes along wherever it goes; no program itself."""
 _NAME_LENGTH = 64
 # A launcher passes its command line on through ssh, where one argument may hold 128 KiB (MAX_ARG_STRLEN).
 _ARGS_LENGTH = 100_000
@@ -115,9 +117,7 @@ class Program:
 
 def bundled() -> tuple[Program, ...]:
     """List the programs that come with sciabc-tui, by name; none of them is run or imported."""
-    return tuple(
-        Program(name=path.stem, path=path, summary=_summary(path)) for path in sorted(PROGRAMS.glob("*.py"))
-    )
+    return tuple(Program(name=path.stem, path=path, summary=_summary(path)) for path in _bundled_paths())
 
 
 def validated(spec: JobSpec, *, total_slots: int | None) -> JobSpec:
@@ -160,6 +160,10 @@ def with_priority(spec: JobSpec, priority: int) -> JobSpec:
     changed = replace(spec, priority=priority)
     _check_policy(changed)
     return changed
+
+
+def _bundled_paths() -> list[Path]:
+    return sorted(path for path in PROGRAMS.glob("*.py") if path.name != COMPANION)
 
 
 def _summary(path: Path) -> str:
@@ -283,7 +287,7 @@ def _resolve(text: str, cwd: Path) -> Path:
         return found
     if path.is_dir():
         raise SpecError("program", f"{_shown(text)} is a directory. Next: name the program in it")
-    names = ", ".join(program.name for program in bundled())
+    names = ", ".join(bundled.stem for bundled in _bundled_paths())
     raise SpecError("program", f"{_shown(text)} not found. Next: give its path, or a bundled name ({names})")
 
 
@@ -298,9 +302,9 @@ def _runnable(path: Path, text: str) -> Path:
 def _bundled_or_on_path(text: str) -> Path | None:
     if "/" in text:
         return None
-    for program in bundled():
-        if text in {program.name, program.path.name}:
-            return program.path
+    for path in _bundled_paths():
+        if text in {path.stem, path.name}:
+            return path
     found = shutil.which(text)
     return Path(found).absolute() if found else None
 

@@ -10,11 +10,12 @@ from jobs.hostfile import Host, checked_address
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}")
 
-# Keep-alives end a launch on a silent node after 6-8 s, where Open MPI by itself waits for 485 s.
+# Keep-alives end a launch on a silent node after 6-8 s, where Open MPI by itself waits for 485 s. A board may
+# be too busy to shake hands at once; for one that is gone nobody waits: membership ends its attempts.
 _COMMON = """\
 Host *
   BatchMode yes
-  ConnectTimeout 5
+  ConnectTimeout 10
   ConnectionAttempts 1
   ServerAliveInterval 2
   ServerAliveCountMax 3

@@ -4,6 +4,7 @@
 $HOME/.cache/sciabc/jobs/TOKEN/             on such a node, removed when the attempt is over
     work/         the ranks' working directory: what lies below the job's, by the same path; else by its name
     program       the program, where the node shares the working directory and lacks only that
+    sciabc_lines.py  what a program may have beside it, then too
     checkpoint/   the job's checkpoint directory
 ```
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from jobs.errors import SpecError
-from jobs.spec import PROGRAMS, JobSpec, OnNodeLoss
+from jobs.spec import COMPANION, PROGRAMS, JobSpec, OnNodeLoss
 
 FOLDER = ".cache/sciabc/jobs"
 """Below the home directory of the node's user."""
@@ -88,6 +89,12 @@ def place(path: str, cwd: str) -> str:
     return str(where.relative_to(here)) if where.is_relative_to(here) else where.name
 
 
+def companion(spec: JobSpec) -> Path | None:
+    """Give the file that the program takes along: the one beside it that prints its marked lines."""
+    beside = Path(spec.program).with_name(COMPANION)
+    return beside if spec.is_python and beside != Path(spec.program) and beside.is_file() else None
+
+
 def parcel(spec: JobSpec) -> Parcel:
     """Gather what the job's copy holds: its program, unless that is the node's own, and its files.
 
@@ -96,8 +103,8 @@ def parcel(spec: JobSpec) -> Parcel:
     """
     items: dict[str, Item] = {}
     folders: set[str] = set()
-    if not nodes_own(spec.program):
-        _add(items, _item(Path(spec.program), place(spec.program, spec.cwd), "program"))
+    for path in _brought(spec):
+        _add(items, _item(path, place(str(path), spec.cwd), "program"))
     for text in spec.files:
         root, target = Path(text), PurePosixPath(place(text, spec.cwd))
         if not root.is_dir():
@@ -151,6 +158,13 @@ def marked_folders(spec: JobSpec, checkpoint: str) -> tuple[Path, ...]:
         if folder != PROGRAMS and not any(folder.is_relative_to(other) for other in found):
             found.append(folder)
     return tuple(found)
+
+
+def _brought(spec: JobSpec) -> Iterator[Path]:
+    if not nodes_own(spec.program):
+        yield Path(spec.program)
+        if beside := companion(spec):
+            yield beside
 
 
 def _walked(root: Path, boundary: Path | None) -> Iterator[tuple[Path, bool]]:

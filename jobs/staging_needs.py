@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.spec import JobSpec
-from jobs.staging import CHECKPOINT_FOLDER, PROGRAM, WORK, Item, Parcel, keeps_checkpoint, nodes_own
+from jobs.spec import COMPANION, JobSpec
+from jobs.staging import (
+    CHECKPOINT_FOLDER,
+    PROGRAM,
+    WORK,
+    Item,
+    Parcel,
+    companion,
+    keeps_checkpoint,
+    nodes_own,
+)
 from jobs.staging_words import Answers, Questions, wanted_folders
 
 
@@ -15,7 +24,7 @@ class Needs:
 
     Attributes:
         work: Everything, into a working directory of its own.
-        program: The program alone; the node shares the working directory.
+        program: The program alone, with what it takes along; the node shares the working directory.
         checkpoint: The job's checkpoint directory.
     """
 
@@ -64,7 +73,8 @@ def needs(spec: JobSpec, asked: Questions, said: Answers, sums: Mapping[Path, st
     program = Path(spec.program)
     lacking = {item.path for number, item in enumerate(asked.items) if not same(number, item)}
     directory = shares(Path(spec.cwd)) or (said.directory and not spec.outputs)
-    alone = shares(Path(spec.cwd)) and lacking == {program} and not nodes_own(spec.program)
+    own = {program, companion(spec)}
+    alone = shares(Path(spec.cwd)) and bool(lacking) and lacking <= own and not nodes_own(spec.program)
     return Needs(
         work=not alone and not (directory and not lacking),
         program=alone,
@@ -80,7 +90,8 @@ def delivery(wanted: Needs, spec: JobSpec, parcel: Parcel, checkpoint: Parcel) -
         folders += wanted_folders(parcel, WORK)
         files += [(item, f"{WORK}/{item.target}") for item in parcel.items]
     if wanted.program:
-        files += [(item, PROGRAM) for item in parcel.items if item.path == Path(spec.program)]
+        targets = {Path(spec.program): PROGRAM, companion(spec): COMPANION}
+        files += [(item, targets[item.path]) for item in parcel.items if item.path in targets]
     if wanted.checkpoint:
         folders += wanted_folders(checkpoint, CHECKPOINT_FOLDER)
         files += [(item, f"{CHECKPOINT_FOLDER}/{item.target}") for item in checkpoint.items]

@@ -63,7 +63,7 @@ _BEGIN = """\
 umask 077
 d=$HOME/{folder}
 if ! said=$(mkdir -p "$d" 2>&1); then tell failed "$said"
-elif said=$(mkdir "$d/{token}" 2>&1); then
+elif said=$(mkdir {again}"$d/{token}" 2>&1); then
   if cd "$d/{token}" && said=$(mkdir -p -- . {folders} 2>&1)
   then tell folder "$PWD"
   else tell failed "$said"
@@ -131,10 +131,16 @@ def look(questions: Questions, token: str) -> str:
     return _FRAME.format(word=_WORD, functions=_LOOK, lines="\n".join(lines))
 
 
-def begin(token: str, folders: Iterable[str]) -> str:
-    """Write what makes the folders of the copy, given relative to it."""
+def begin(token: str, folders: Iterable[str], *, again: bool = False) -> str:
+    """Write what makes the folders of the copy.
+
+    Args:
+        token: The attempt's.
+        folders: Relative to the copy.
+        again: The node's own copy may be there, begun and then cut off: it is gone on with.
+    """
     wanted = " ".join(_quoted(folder) for folder in folders)
-    lines = "free\n" + _BEGIN.format(folder=FOLDER, token=token, folders=wanted)
+    lines = "free\n" + _BEGIN.format(folder=FOLDER, token=token, folders=wanted, again="-p " if again else "")
     return _FRAME.format(word=_WORD, functions="", lines=lines)
 
 

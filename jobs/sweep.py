@@ -1,4 +1,4 @@
-"""Leave nothing of an attempt behind on other nodes: no process that carries its token, no staged files.
+"""Leave nothing of an attempt behind on other nodes: no process that carries its token, no files.
 
 A node needs sshd, a POSIX shell (dash and busybox are enough), ``tr``, ``grep`` and ``rm`` for it.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobs import sessions, shared_memory
 from jobs.attempt import AttemptFiles, AttemptPlan, read_plan, read_unswept, write_unswept
 from jobs.errors import StoreError
 from jobs.hostfile import Host
@@ -100,14 +101,15 @@ def script(token: str, *, remove: bool = True) -> str:
 
     Args:
         token: What marks the processes, and names the staged folder.
-        remove: Whether the staged folder is removed.
+        remove: Whether the staged folder is removed; the launcher's directory always is.
 
     Raises:
         StoreError: The token is none: it would mean something to a shell.
     """
     ending = ending_script(token)
     removing = _REMOVE.format(token=token) if remove and is_staged(token) else ""
-    return f'{ending}{removing}echo "{_WORD} $count $left"\n'
+    memory = shared_memory.REMOVING_SCRIPT
+    return f'{ending}{sessions.removing_script(token)}{removing}{memory}echo "{_WORD} $count $left"\n'
 
 
 def ending_script(token: str) -> str:

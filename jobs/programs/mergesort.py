@@ -1,4 +1,4 @@
-"""Sort 500,000 numbers by merging, on one rank and then on all, and print the speed-up.
+"""Sort 500,000 numbers on one rank, then on all; give the speed-up.
 
 It shows how much a problem gains from more ranks, and where the time goes. Rank 0 sorts alone first. Then it
 scatters the numbers, every rank sorts its share, and pairs of ranks merge: half of them send to their
@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mpi4py import MPI
+from sciabc_lines import Lines
+
+PHASES = 4
+"""Alone, scatter, sort, merge."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,18 @@ def merge_ranks(world: MPI.Intracomm, mine: list[int]) -> list[int]:
     return mine
 
 
-def sort_together(world: MPI.Intracomm, numbers: list[int]) -> tuple[list[int], Times]:
+def sort_together(world: MPI.Intracomm, numbers: list[int], lines: Lines) -> tuple[list[int], Times]:
     """Sort rank 0's numbers on all ranks; the result and the times mean something on rank 0."""
     world.barrier()
     began = MPI.Wtime()
     mine: list[int] = world.scatter(shares(numbers, world.size) if world.rank == 0 else None)
     scattered = MPI.Wtime()
+    lines.progress(2, PHASES)
     mine = merge_sort(mine)
     print(f"rank {world.rank}: sorted {len(mine)} numbers in {MPI.Wtime() - scattered:.3f} s", flush=True)
     world.barrier()
     in_order = MPI.Wtime()
+    lines.progress(3, PHASES)
     mine = merge_ranks(world, mine)
     return mine, Times(scattered - began, in_order - scattered, MPI.Wtime() - in_order)
 
@@ -109,6 +115,7 @@ def main() -> int:
     """Sort alone, sort together, compare; return the exit status."""
     world = MPI.COMM_WORLD
     options = arguments()
+    lines = Lines(speaks=world.rank == 0)
     numbers: list[int] = []
     alone: list[int] = []
     alone_seconds = 0.0
@@ -119,7 +126,9 @@ def main() -> int:
         began = MPI.Wtime()
         alone = merge_sort(numbers)
         alone_seconds = MPI.Wtime() - began
-    together, times = sort_together(world, numbers)
+    lines.progress(1, PHASES)
+    together, times = sort_together(world, numbers, lines)
+    lines.progress(PHASES, PHASES)
     if world.rank != 0:
         return 0
     if wrong := problem(numbers, alone, together):
@@ -133,6 +142,8 @@ def main() -> int:
     print(f"merge   {times.merge:8.3f} s")
     print(f"total   {times.total:8.3f} s on {world.size} rank(s), {alone_seconds:.3f} s on one alone")
     print(f"speed-up {alone_seconds / times.total:.2f}", flush=True)
+    lines.metric("alone", alone_seconds, "s", last=True)
+    lines.metric("together", times.total, "s", last=True)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Raise numbers to a power together: broadcast, scatter, compute, gather and reduce.
+"""Raise numbers to a power: broadcast, scatter, gather and reduce.
 
 It shows the five moves that most MPI programs are made of. Rank 0 broadcasts the exponent, scatters the
 numbers, every rank computes its share, and the results come back twice: gathered as a list, and reduced to
@@ -11,12 +11,18 @@ import sys
 from itertools import pairwise
 
 from mpi4py import MPI
+from sciabc_lines import Lines
 
 
 def shares(numbers: list[int], ranks: int) -> list[list[int]]:
     """Cut the numbers into one share a rank; their lengths differ by one at most."""
     ends = [len(numbers) * rank // ranks for rank in range(ranks + 1)]
     return [numbers[start:end] for start, end in pairwise(ends)]
+
+
+def raised(numbers: list[int], exponent: int) -> list[int]:
+    """Return a rank's numbers to the power of the exponent."""
+    return [number**exponent for number in numbers]
 
 
 def arguments() -> argparse.Namespace:
@@ -35,14 +41,17 @@ def main() -> int:
     world = MPI.COMM_WORLD
     options = arguments()
     first = world.rank == 0
+    lines = Lines(speaks=first)
 
     exponent: int = world.bcast(options.exponent if first else None)
     numbers = list(range(1, options.count + 1))
     mine: list[int] = world.scatter(shares(numbers, world.size) if first else None)
-    results = [number**exponent for number in mine]
+    lines.progress(2, 5)  # broadcast and scattered
+    results = raised(mine, exponent)
     print(f"rank {world.rank}: {mine} to the power of {exponent} = {results}", flush=True)
     gathered = world.gather(results)
     total: int | None = world.reduce(sum(results), op=MPI.SUM)
+    lines.progress(5, 5)  # computed, gathered and reduced
 
     if gathered is None or total is None:  # only rank 0 is given the results
         return 0

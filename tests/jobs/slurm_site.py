@@ -23,6 +23,7 @@ PACKAGES = "slurmctld slurmd slurm-client munge"
 NODES = ("sl1", "sl2")
 CPUS = 2
 _TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel")
+_PORTS = (20_000, 30_000)
 _WITHIN = 40.0
 _CONFIG = """\
 ClusterName=sciabc
@@ -224,10 +225,19 @@ def wait_for(holds: Callable[[], bool], what: str, within: float = _WITHIN) -> N
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports that nobody listens on, each another one."""
+    """Give ports that nobody listens on, each another one.
+
+    They are below those that the kernel gives to who asks for any (ip(7), `ip_local_port_range`): else one of
+    these could be a neighbour's when a daemon begins, or begins again.
+    """
     with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(listener.getsockname()[1]) for listener in listeners]
+        ports: list[int] = []
+        while len(ports) < count:
+            port = secrets.choice(range(*_PORTS))
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+        return ports
 
 
 def _lacks() -> str:

@@ -29,6 +29,8 @@ def test_command_of_open_mpi_5(new: Launcher, head: Host, node: Host) -> None:
     assert " ".join(_command(new, [head, node], networks=("10.77.0.0/24",))) == (
         "/opt/new/bin/mpirun --output tag --prtemca odls_base_max_threads 0"
         " --bind-to none --map-by slot --mca mpi_yield_when_idle 1"
+        " --prtemca prte_local_tmpdir_base /tmp/sciabc-t0k"
+        " --prtemca prte_remote_tmpdir_base ${TMPDIR:-/tmp}/sciabc-t0k"
         " --prtemca plm_ssh_agent ssh -F /a/ssh_config --prtemca plm_ssh_no_tree_spawn 1"
         " --prtemca prte_launch_agent env SCIABC_JOB_TOKEN=t0k prted"
         " --mca btl_tcp_if_include 10.77.0.0/24 --hostfile /a/hostfile -wdir / -n 7"
@@ -41,6 +43,7 @@ def test_command_of_open_mpi_4(old: Launcher, head: Host, node: Host) -> None:
     """The same in the words of 4.1."""
     assert " ".join(_command(old, [head, node], networks=("10.77.0.0/24",))) == (
         "/usr/bin/mpirun --tag-output --bind-to none --map-by slot --mca mpi_yield_when_idle 1"
+        " --mca orte_tmpdir_base /tmp/sciabc-t0k"
         " --mca plm_rsh_agent ssh -F /a/ssh_config --mca plm_rsh_no_tree_spawn 1"
         " --mca orte_launch_agent env SCIABC_JOB_TOKEN=t0k orted"
         " --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24"

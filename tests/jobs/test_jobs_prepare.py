@@ -117,7 +117,7 @@ _SSH = """#!/bin/sh
 shift 2
 while [ "${1#-}" != "$1" ]; do shift; done
 shift
-exec env -i HOME=/ PATH=/usr/bin:/bin sh -c "$*"
+exec env -i HOME=/ PATH=/usr/bin:/bin TMPDIR="$TMPDIR" sh -c "$*"
 """
 
 
@@ -133,7 +133,8 @@ def test_other_nodes_get_the_variables_and_nothing_else_of_ours(
     ssh.chmod(0o755)
     shell = 'echo "$A|$SCIABC_JOB_TOKEN|$SCIABC_JOB_ID|$SCIABC_ATTEMPT|$OURS|$1"'
     spec = validated(
-        JobSpec("/bin/sh", ("-c", shell, "-", 'a  "b"'), env={"A": "b  c"}, cwd="/"), total_slots=None
+        JobSpec("/bin/sh", ("-c", shell, "-", 'a  "b"'), env={"A": "b  c", "TMPDIR": str(tmp_path)}, cwd="/"),
+        total_slots=None,
     )
     folder = tmp_path / "a1"
     far = replace(node, slots=2, user="")

@@ -34,7 +34,7 @@ def start(tmp_path: Path, real: Launcher, head: Host, site: Site) -> Start:
     def started(spec: JobSpec) -> tuple[int, Path]:
         folder = tmp_path / "attempt"
         checked = validated(replace(spec, cwd=str(tmp_path)), total_slots=None)
-        prepare(folder, real, checked, [head], job=7, attempt=1, token=secrets.token_hex(8), site=site)
+        prepare(folder, real, checked, [head], job=7, attempt=1, token=secrets.token_hex(16), site=site)
         return launch(folder), folder
 
     return started

@@ -73,7 +73,7 @@ def test_ranks_for_all_slots_stay_open() -> None:
         (
             JobSpec("nope"),
             8,
-            "program: nope not found. Next: give its path, or a bundled name (hello, mergesort, powers)",
+            "program: nope not found. Next: give its path, or a bundled name (heat, hello, linpack, ",
         ),
         (JobSpec("/nope/hello.py"), 8, "program: /nope/hello.py not found. Next: "),
         (JobSpec("/etc"), 8, "program: /etc is a directory. Next: name the program in it"),
@@ -131,7 +131,18 @@ def test_validated_is_settled() -> None:
 
 def test_bundled_programs_are_read_and_not_run() -> None:
     """Every bundled program has a summary, and listing them imports no MPI."""
-    assert [program.name for program in bundled()] == ["hello", "mergesort", "powers"]
+    assert [program.name for program in bundled()] == [
+        "heat",
+        "hello",
+        "linpack",
+        "mergesort",
+        "pi",
+        "pingpong",
+        "powers",
+        "ring",
+        "taskfarm",
+        "wing",
+    ]
     assert all(program.summary.endswith(".") for program in bundled())
     code = "import sys, jobs.spec; jobs.spec.bundled(); sys.exit('mpi4py' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROGRAMS.parent.parent)

@@ -162,6 +162,22 @@ def test_a_name_that_is_not_plain_is_refused(project: JobSpec) -> None:
         parcel(project)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_program_takes_its_companion_along(tmp_path: Path, inside: bool) -> None:
+    """What prints its marked lines goes where the program goes, below the working directory or by name."""
+    folder = tmp_path / "project" / "bin"
+    folder.mkdir(parents=True)
+    for name in ("wing.py", "sciabc_lines.py"):
+        (folder / name).write_text("")
+    job = JobSpec(str(folder / "wing.py"), cwd=str(tmp_path / "project" if inside else tmp_path / "x"))
+    where = "bin/" if inside else ""
+    assert targets(parcel(job)) == [f"{where}sciabc_lines.py", f"{where}wing.py"]
+    assert targets(parcel(replace(job, program=str(folder / "sciabc_lines.py")))) == [
+        f"{where}sciabc_lines.py"
+    ]
+    assert targets(parcel(JobSpec(str(PROGRAMS / "ring.py"), cwd="/srv"))) == ["ring.py", "sciabc_lines.py"]
+
+
 def test_a_file_that_went_away_is_told(project: JobSpec) -> None:
     """It was there when the job was submitted."""
     Path(project.program).unlink()
@@ -245,6 +261,23 @@ def test_a_program_from_elsewhere_comes_alone_into_a_shared_directory(
     assert not wanted(spec, replace(NOTHING, shared=frozenset({0, 1})))
     found = delivery(Needs(program=True), spec, parcel(spec), Parcel())
     assert [(item.path, target) for item, target in found.files] == [(program, "program")]
+
+
+def test_a_companion_comes_with_a_program_that_comes_alone(project: JobSpec, tmp_path: Path) -> None:
+    """Python looks for it beside the program; it comes too where it alone is lacking."""
+    for name in ("wing.py", "sciabc_lines.py"):
+        (tmp_path / name).write_text(name)
+    spec = replace(project, program=str(tmp_path / "wing.py"))
+    shares = replace(NOTHING, shared=frozenset({0}))
+    assert wanted(spec, shares) == Needs(program=True)
+    assert wanted(replace(spec, program=str(PROGRAMS / "pi.py")), shares) == Needs(program=True)
+    found = delivery(Needs(program=True), spec, parcel(spec), Parcel())
+    assert [(item.path.name, target) for item, target in found.files] == [
+        ("sciabc_lines.py", "sciabc_lines.py"),
+        ("wing.py", "program"),
+    ]
+    number = next(n for n, item in enumerate(asked(spec).items) if item.path.name == "wing.py")
+    assert wanted(spec, replace(shares, sums={number: "aa"})) == Needs(program=True)
 
 
 def test_a_checkpoint_directory_is_made_where_it_is_not_shared(project: JobSpec, tmp_path: Path) -> None:

@@ -318,3 +318,15 @@ def test_other_nodes_are_clean_when_the_end_stands(
     assert (status.state, status.error) == (_LOST.state, _LOST.reason)
     assert read_unswept(folder) == ("node02",)
     assert not staged.exists()
+
+
+def test_a_launcher_that_hangs_after_an_abort_is_ended(start_python: StartPython, end_of: EndOf) -> None:
+    """Its own word that a rank aborted is believed; a rank that prints the same is not."""
+    words = "MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD"
+    tagged = f"print('[1,0]<stderr>: {words}', file=sys.stderr); time.sleep(1.0); "
+    code = f"import sys, time; {tagged}print('alive'); print({words!r}, file=sys.stderr); time.sleep(60)"
+    pid, folder = start_python(code)
+    status = end_of(pid, folder)
+    assert status.state is JobState.FAILED
+    assert status.error.startswith("rank 1 called MPI_Abort")
+    assert b"alive" in AttemptFiles(folder).log.read_bytes()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from jobs.sshconfig import ssh_config
 from jobs.sweep import WITHIN, script, sweep, sweep_again
 from tests.head.servers import Sshd, running_sshd
 
-_TOKEN = "0123456789abcdef" * 2
+_TOKEN = secrets.token_hex(16)
 # Each says "up" when it stands: one that ignores all signals it can, one that left parent and session, two
 # that start each other again.
 _IGNORANT = """
@@ -155,6 +156,31 @@ def test_the_staged_folder_goes_and_no_other(sshd: Sshd, tmp_path: Path, new: La
     assert sweep(_plan(new, host), _config(sshd, tmp_path, host)) == ()
     assert [entry.name for entry in home.iterdir()] == ["another"]
     assert (sshd.folder / "host_key").exists()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_the_launchers_directory_goes_and_no_other(tmp_path: Path, shell: str) -> None:
+    """The attempt's, where the node has its TMPDIR; of a link the link only; another attempt's stays."""
+    if shutil.which(shell.split(maxsplit=1)[0]) is None:
+        pytest.skip(f"no {shell}")
+    room, other, target = tmp_path / "my tmp", tmp_path / "my tmp" / f"sciabc-{'0' * 32}", tmp_path / "target"
+    for folder in (other, target / "deep", room / f"sciabc-{_TOKEN}" / "prted.1"):
+        folder.mkdir(parents=True)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(room)}
+
+    def cleaned(*, remove: bool) -> bytes:
+        text = script(_TOKEN, remove=remove).encode()
+        return subprocess.run(
+            [*shell.split(), "-s"], input=text, stdout=subprocess.PIPE, env=env, check=True
+        ).stdout
+
+    assert cleaned(remove=False) == b"sciabc-swept 0 0\n"
+    assert list(room.iterdir()) == [other]
+    (room / f"sciabc-{_TOKEN}").symlink_to(target)
+    assert cleaned(remove=True) == b"sciabc-swept 0 0\n"
+    assert list(room.iterdir()) == [other]
+    assert (target / "deep").exists()
+    assert "sciabc-another" not in script("another")
 
 
 def test_a_token_of_another_kind_removes_nothing(sshd: Sshd, tmp_path: Path, new: Launcher) -> None:

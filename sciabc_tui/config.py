@@ -22,6 +22,9 @@ from sciabc_tui.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/sciabc/config.toml")
 
+LCD_PINS = ("rs", "rw", "e", "bl", "d4", "d5", "d6", "d7")
+"""The pins of the LCD that its expander drives; `bl` is its light."""
+
 
 class ClusterSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[cluster]`: where the nodes are and how the head logs in."""
@@ -88,6 +91,26 @@ class JobsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = False
 
 
+class PowerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[power]`: what switches the boards' power."""
+
+    drivers: Annotated[
+        tuple[str, ...],
+        Meta(description="What switches which node: NODES=clusterctrl, uhubctl, wol or command."),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a driver that can't be.
+
+        Raises:
+            ValueError: An entry can't be used.
+        """
+        if self.drivers:
+            from sciabc_tui.cluster.powering_drivers import parse_drivers  # noqa: PLC0415 - few have any
+
+            parse_drivers(self.drivers)
+
+
 class PanelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[panel]`: the LCD and the lamp."""
 
@@ -97,9 +120,52 @@ class PanelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     i2c_address: Annotated[
         int, Meta(ge=0, le=0x77, description="Address of the PCF8574. 0: look at 0x27 and 0x3f.")
     ] = 0
+    i2c_pins: Annotated[
+        str,
+        Meta(description="What P0-P7 of the PCF8574 are wired to. bl-low: a low pin lights."),
+    ] = "rs rw e bl d4 d5 d6 d7"
     lamp: Annotated[
         Literal["auto", "off"], Meta(description="auto: drive the BlinkStick when one is there.")
     ] = "auto"
+    night: Annotated[
+        str,
+        Meta(
+            pattern=r"^(off|([01][0-9]|2[0-3])-([01][0-9]|2[0-3]))$",
+            description="Hours with the LCD's light off and the lamp dim: 23-07. off: never.",
+        ),
+    ] = "23-07"
+
+    def __post_init__(self) -> None:
+        """Refuse a wiring that can't be.
+
+        Raises:
+            ValueError: A pin is missing, unknown or named twice.
+        """
+        if sorted(self.i2c_pins.replace("bl-low", "bl").split()) != sorted(LCD_PINS):
+            raise ValueError(
+                f"i2c_pins names each of {' '.join(LCD_PINS)} once, P0 first, not {self.i2c_pins!r}"
+            )
+
+
+class TuiSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tui]`: the screen."""
+
+    theme: Annotated[
+        Literal["auto", "dark", "light", "contrast", "console"],
+        Meta(description="auto: console with 16 colours, else dark; light where COLORFGBG says so."),
+    ] = "auto"
+    glyphs: Annotated[
+        Literal["auto", "unicode", "linux", "ascii"],
+        Meta(description="auto: what TERM and the locale can show."),
+    ] = "auto"
+    read_only: Annotated[
+        bool, Meta(description="Offer nothing that changes something, as --read-only does.")
+    ] = False
+    notify: Annotated[
+        Literal["all", "problems", "off"],
+        Meta(description="Tell of jobs that end and nodes that are lost; problems: not of what went well."),
+    ] = "all"
+    bell: Annotated[bool, Meta(description="Ring the terminal's bell, too.")] = True
 
 
 class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +182,11 @@ class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def state_dir(self) -> Path:
         """Where approved keys, jobs and logs are kept."""
         return Path(self.state or platformdirs.user_state_path("sciabc", appauthor=False))
+
+    @property
+    def wheels(self) -> Path:
+        """Where wheels of MPI are kept for boards without internet."""
+        return self.state_dir / "wheels"
 
     @property
     def runtime_dir(self) -> Path:
@@ -146,6 +217,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     cluster: ClusterSettings = ClusterSettings()
     jobs: JobsSettings = JobsSettings()
     panel: PanelSettings = PanelSettings()
+    power: PowerSettings = PowerSettings()
+    tui: TuiSettings = TuiSettings()
     paths: PathSettings = PathSettings()
 
 
@@ -159,6 +232,16 @@ class Setting:
     """`default`, a file, or `$VARIABLE`."""
     about: str
 
+    @property
+    def toml(self) -> str:
+        """Its value as a configuration file has it."""
+        return _toml(self.value)
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that outranks every file."""
+        return _variable(*self.key.split("."))
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -166,6 +249,8 @@ class Loaded:
 
     settings: Settings
     effective: tuple[Setting, ...]
+    files: tuple[Path, ...] = ()
+    """Where files were looked for, there or not; the last one wins."""
 
 
 def user_file() -> Path:
@@ -186,11 +271,12 @@ def load(*, file: Path | None = None, environ: Mapping[str, str] = os.environ) -
     named = file or (Path(environ["SCIABC_CONFIG"]) if environ.get("SCIABC_CONFIG") else None)
     settings = Settings()
     sources: dict[str, str] = {}
-    for path, must_exist in ((SYSTEM_FILE, False), (named or user_file(), named is not None)):
+    own = named or user_file()
+    for path, must_exist in ((SYSTEM_FILE, False), (own, named is not None)):
         table = _read(path, must_exist=must_exist)
         settings = _merge(settings, table, str(path), sources, strict=True)
     settings = _merge_environment(settings, environ, sources)
-    return Loaded(settings, tuple(_effective(settings, sources)))
+    return Loaded(settings, tuple(_effective(settings, sources)), (SYSTEM_FILE, own))
 
 
 def _read(path: Path, *, must_exist: bool) -> Mapping[str, object]:
@@ -232,7 +318,7 @@ def _merge(
 
 def _merge_environment(settings: Settings, environ: Mapping[str, str], sources: dict[str, str]) -> Settings:
     for section, key, current in _leaves(settings):
-        variable = f"SCIABC_{section}_{key}".upper()
+        variable = _variable(section, key)
         text = environ.get(variable)
         if text is None:
             continue
@@ -240,6 +326,22 @@ def _merge_environment(settings: Settings, environ: Mapping[str, str], sources: 
         settings = _merge(settings, {section: {key: value}}, f"${variable}", sources, strict=False)
         sources[f"{section}.{key}"] = f"${variable}"
     return settings
+
+
+def _variable(section: str, key: str) -> str:
+    return f"SCIABC_{section}_{key}".upper()
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(map(_toml, cast('tuple[object, ...]', value)))}]"
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case _:
+            return str(value)
 
 
 def _leaves(settings: Settings) -> list[tuple[str, str, object]]:

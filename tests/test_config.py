@@ -54,6 +54,8 @@ def test_lists_and_truth_come_from_the_environment_too() -> None:
         ("[panel]\ni2c_bus = 'one'\n", r"panel\.i2c_bus: expected `?int`?, got `?str"),
         ("[panel]\nsize = '40x4'\n", r"panel\.size: invalid enum value '40x4'"),
         ("[panel]\ni2c_bus = 999\n", r"panel\.i2c_bus: expected `?int`? <= 255"),
+        ("[panel]\nnight = '23-24'\n", r"panel\.night: expected `?str`? matching"),
+        ("[panel]\nnight = '7-9'\n", r"panel\.night: expected `?str`? matching"),
         ("[panel]\nsise = '16x2'\n", r"panel\.sise is no setting\. Next: use one of lcd, size,"),
         ("[pannel]\n", r"\[pannel\] is no section\. Next: use one of \[cluster\], \[jobs\]"),
         ("panel = 3\n", r"\[panel\] is no section"),

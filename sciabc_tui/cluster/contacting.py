@@ -2,7 +2,9 @@
 
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster import trust_events as tr
-from sciabc_tui.cluster.node import Facts, HostKey, Instant, Liveness, Node, Readiness, Trust
+from sciabc_tui.cluster.changes import Event, NodeMerged
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.node import Facts, HostKey, Liveness, Node, Readiness, Trust
 from sciabc_tui.cluster.observations import (
     Contact,
     FactsRead,
@@ -16,7 +18,6 @@ from sciabc_tui.cluster.observations import (
     TwinSeen,
 )
 from sciabc_tui.cluster.roster import Events, Roster
-from sciabc_tui.cluster.state import Event, NodeMerged
 
 GOODBYE_HOLDS = 30.0
 """Seconds for which a goodbye explains the end of a stream."""
@@ -49,7 +50,9 @@ def _on_session(roster: Roster, node: Node, contact: Session, now: Instant) -> E
         case FactsRead(_, facts):
             return _on_facts(roster, node, facts, now)
         case ReadingTaken(_, reading):
-            readied = () if node.readiness is Readiness.READY else (ev.NodeReadied(node.id),)
+            # one that is being provisioned, or where that failed, sends readings before it can compute
+            waits = node.readiness is Readiness.UNPROVISIONED
+            readied = (ev.NodeReadied(node.id),) if waits else ()
             returned = () if node.liveness is Liveness.ALIVE else _alive(node, now, "reading")
             return (*readied, *returned, ev.ReadingAccepted(node.id, reading))
         case StreamClosed(_, reason):
@@ -100,7 +103,8 @@ def _on_twin(node: Node, address: str, now: Instant) -> Events:
 
 
 def _on_login_refused(node: Node, reason: str, now: Instant) -> Events:
-    refused = () if reason == node.readiness_reason else (tr.NodeRefusedLogin(node.id, reason),)
+    told = reason == node.readiness_reason or node.readiness in {Readiness.PROVISIONING, Readiness.FAILED}
+    refused = () if told else (tr.NodeRefusedLogin(node.id, reason),)
     return (*refused, *_alive(node, now, "login refused"))
 
 

@@ -1,14 +1,15 @@
 """What was decided about a node.
 
 Each event names what happened in the past tense and knows what it changes on the node: `on(node)` gives
-the node afterwards. `sciabc_tui.cluster.state.apply` puts it into the state.
+the node afterwards. `sciabc_tui.cluster.changes.apply` puts it into the state.
 """
 
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import Facts, Instant, Liveness, Node, Readiness, Reading, with_reading
+from sciabc_tui.cluster.node import Facts, Liveness, Node, Readiness, Reading, with_reading
 from sciabc_tui.cluster.observations import Sighted
 
 FLAPS_KEPT = 8

@@ -1,5 +1,6 @@
-"""What a node is known by."""
+"""What nodes and jobs are known by."""
 
 from typing import NewType
 
 NodeId = NewType("NodeId", str)
+JobId = NewType("JobId", int)

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType, TypeAlias
 
-from sciabc_tui.cluster.ids import NodeId
-
-JobId = NewType("JobId", int)
+from sciabc_tui.cluster.ids import JobId, NodeId
+from sciabc_tui.cluster.job_progress import JobMetric, JobProgress
 
 
 class JobState(StrEnum):
@@ -19,6 +17,11 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
     NODE_FAIL = "node_fail"
+
+    @property
+    def waits(self) -> bool:
+        """Is such a job in the queue?"""
+        return self is JobState.PENDING
 
     @property
     def ended(self) -> bool:
@@ -109,6 +112,10 @@ class Job:
     """Where it runs; empty in jobs of services of before."""
     launcher: str = ""
     """The flavour of MPI that it asks for; empty means what its nodes have."""
+    progress: JobProgress | None = None
+    """How far its newest attempt says that it is; None: it does not say."""
+    metrics: tuple[JobMetric, ...] = ()
+    """What its newest attempt says that it measures."""
 
     @property
     def wish(self) -> Wish:
@@ -119,47 +126,3 @@ class Job:
     def slots(self) -> int:
         """How many slots it holds now."""
         return sum(part.slots for part in self.allocation) if self.state is JobState.RUNNING else 0
-
-
-@dataclass(frozen=True, slots=True)
-class CancelJob:
-    """End a job, whether it waits or runs."""
-
-    job: JobId
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class HoldJob:
-    """Do not start a job that waits."""
-
-    job: JobId
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseJob:
-    """Let a held job start again."""
-
-    job: JobId
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class RequeueJob:
-    """Run a job that ended once more, as its next attempt."""
-
-    job: JobId
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class PrioritiseJob:
-    """Give a job that waits another place in the queue."""
-
-    job: JobId
-    priority: int
-    by: str
-
-
-JobCommand: TypeAlias = CancelJob | HoldJob | ReleaseJob | RequeueJob | PrioritiseJob

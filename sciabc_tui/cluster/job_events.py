@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sciabc_tui.cluster.job import Job, JobCommand
+from sciabc_tui.cluster.job import Job
+from sciabc_tui.cluster.job_commands import JobCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ class JobDirected:
 
 
 @dataclass(frozen=True, slots=True)
+class JobProgressed:
+    """A running job's program told how far it is, or what it measures."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class JobEnded:
     """A job is over."""
 
@@ -68,5 +76,13 @@ class JobEnded:
 
 
 JobEvent: TypeAlias = (
-    JobSubmitted | JobWaited | JobStarted | JobShrunk | JobRequeued | JobGrew | JobDirected | JobEnded
+    JobSubmitted
+    | JobWaited
+    | JobStarted
+    | JobShrunk
+    | JobRequeued
+    | JobGrew
+    | JobDirected
+    | JobProgressed
+    | JobEnded
 )

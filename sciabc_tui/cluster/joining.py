@@ -5,11 +5,12 @@ stream of readings says otherwise.
 """
 
 from sciabc_tui.cluster import events as ev
+from sciabc_tui.cluster.changes import HandleBound, NodeAppeared, SightingRefused
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import SUSPECT_AFTER, Drain, Instant, Liveness, Node, Origin, Trust
+from sciabc_tui.cluster.node import SUSPECT_AFTER, Drain, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.observations import Goodbye, HeadSighted, Heard, Remembered, Sighted, Sighting
 from sciabc_tui.cluster.roster import HEAD, HEAD_HANDLE, REMEMBERED_HANDLE, Events, Roster, node_id
-from sciabc_tui.cluster.state import HandleBound, NodeAppeared, SightingRefused
 
 UNAPPROVED_LIMIT = 1024
 """How many nodes that nobody approved are kept: a flood of announcements must not fill the memory."""

@@ -29,7 +29,7 @@ def tell_loss(state: State, parts: tuple[Allocation, ...]) -> str:
     named = fold(part.name for part in parts)
     ranks = tuple(rank for part in parts for rank in part.ranks)
     how = sorted({_how(state.nodes.get(part.node), part) for part in parts})
-    held = f", {_ranks(ranks)}" if ranks else ""
+    held = f", {tell_ranks(ranks)}" if ranks else ""
     return f"{named} {'was' if len(parts) == 1 else 'were'} lost ({'/'.join(how)}{held})"
 
 
@@ -56,7 +56,8 @@ def _how(node: Node | None, part: Allocation) -> str:
     return "rebooted" if _rebooted(node, part) else node.liveness.value
 
 
-def _ranks(ranks: tuple[int, ...]) -> str:
+def tell_ranks(ranks: tuple[int, ...]) -> str:
+    """Name ranks in a few words: `ranks 4-7`, or how many there are if that gets too long."""
     if len(ranks) == 1:
         return f"rank {ranks[0]}"
     folded = ",".join(_spans(sorted(ranks)))

@@ -13,9 +13,11 @@ The rules are in `joining` (announcements), `contacting` (SSH and probes) and `o
 from collections.abc import Iterable
 
 from sciabc_tui.cluster import trust_events as tr
+from sciabc_tui.cluster.changes import Draft, Event, HeadDelayed, NodeRemoved
 from sciabc_tui.cluster.contacting import on_contact
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.joining import on_sighting
-from sciabc_tui.cluster.node import Drain, Instant, Liveness, Node, Origin, Trust
+from sciabc_tui.cluster.node import Drain, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     DrainNode,
@@ -32,7 +34,7 @@ from sciabc_tui.cluster.observations import (
 )
 from sciabc_tui.cluster.overdue import on_tick
 from sciabc_tui.cluster.roster import REMEMBERED_HANDLE, Events, Roster
-from sciabc_tui.cluster.state import Draft, Event, HeadDelayed, NodeRemoved, State
+from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused
 
 LATENESS_MATTERS = 0.5

@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sciabc_tui.cluster import events as ev
-from sciabc_tui.cluster.durations import span
-from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.changes import Event, NodeAppeared
+from sciabc_tui.cluster.durations import Instant, span
+from sciabc_tui.cluster.health import TOGETHER, WITHIN
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.state import Event, NodeAppeared, Severity
+from sciabc_tui.cluster.state import Severity
 from sciabc_tui.cluster.wording import Line, Names, describe
-
-TOGETHER = 3
-"""How many nodes make a common cause."""
-
-WITHIN = 5.0
-"""Seconds between two events of one kind that still belong together."""
 
 _NAMES_SHOWN = 60
 

@@ -7,12 +7,10 @@ Open MPI. A state is never shown without why: `sciabc_tui.cluster.wording.eviden
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-
-Instant: TypeAlias = float
-"""Seconds on the head's monotonic clock."""
 
 READING_PERIOD = 1.0
 """Seconds between two readings on the stream of a ready node, in a cluster of at most 64."""
@@ -67,7 +65,10 @@ class Readiness(StrEnum):
     """Can it compute?"""
 
     UNPROVISIONED = "unprovisioned"
+    PROVISIONING = "provisioning"
     READY = "ready"
+    FAILED = "failed"
+    """Provisioning failed; the reason says at what."""
 
 
 class RowWord(StrEnum):
@@ -114,7 +115,7 @@ class Reading:
     frequency capped, 2 throttled, 3 soft temperature limit; the same from bit 16 on since boot."""
     disk_used: int | None = None
     disk_total: int | None = None
-    """Bytes of the root file system."""
+    """Bytes of the root file system, without those kept for root."""
     received: float | None = None
     sent: float | None = None
     """Bytes a second over all interfaces but loopback."""
@@ -287,6 +288,8 @@ def row_word(node: Node, *, busy: bool) -> RowWord:
 
 def _word_of_alive(node: Node, *, busy: bool) -> RowWord:
     if node.trust is Trust.UNKNOWN:
+        return RowWord.NEW
+    if node.readiness is Readiness.PROVISIONING:
         return RowWord.NEW
     if node.readiness is not Readiness.READY:
         return RowWord.REFUSED if node.readiness_reason else RowWord.NEW

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 LARGEST = 10_000
 """How many names a set may unfold to: a slip of the finger must not fill the memory."""
 
+_DIGITS = re.compile(r"([0-9]+)")
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 _PART = re.compile(r"([^\[\],\s]*)(?:\[([0-9,-]+)\])?([^\[\],\s]*)")
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
@@ -51,6 +52,11 @@ def unfold(text: str) -> tuple[str, ...]:
         if len(names) > LARGEST:
             raise ValueError(f"more than {LARGEST} nodes")
     return tuple(names)
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Give what to sort names by so that node2 comes before node10."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS.split(name))
 
 
 def _numbers(text: str) -> list[str]:

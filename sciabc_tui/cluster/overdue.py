@@ -1,18 +1,10 @@
 """What silence means: who is suspect, who is dead, and who has settled again."""
 
 from sciabc_tui.cluster import events as ev
-from sciabc_tui.cluster.node import (
-    DEAD_AFTER,
-    SUSPECT_AFTER,
-    Instant,
-    Liveness,
-    Node,
-    Origin,
-    Readiness,
-    Trust,
-)
+from sciabc_tui.cluster.changes import NodeRemoved
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.node import DEAD_AFTER, SUSPECT_AFTER, Liveness, Node, Origin, Readiness, Trust
 from sciabc_tui.cluster.roster import Events, Roster
-from sciabc_tui.cluster.state import NodeRemoved
 
 ANSWER_HOLDS = 2.5
 """Seconds for which the answer to a probe keeps a silent node from being declared dead."""

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
+from sciabc_tui.cluster.changes import Event
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import Node
-from sciabc_tui.cluster.state import Event
 
 HEAD = NodeId("head")
 HEAD_HANDLE = "local:head"

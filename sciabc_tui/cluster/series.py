@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.durations import Instant
 
 SPANS = (60, 600, 3600)
 """Seconds that the rings reach back."""

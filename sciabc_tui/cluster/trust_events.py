@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import Drain, HostKey, Instant, Node, Readiness, Trust
+from sciabc_tui.cluster.node import Drain, HostKey, Node, Readiness, Trust
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""States and events in words: one line each, with the evidence.
+"""Events in words: one line each.
 
 Plain text for every front end; none of it is markup, and names in it were validated at the edge.
 """
@@ -6,15 +6,29 @@ Plain text for every front end; none of it is markup, and names in it were valid
 from collections.abc import Mapping
 
 from sciabc_tui.cluster import events as ev
+from sciabc_tui.cluster import provision_events as pe
 from sciabc_tui.cluster import trust_events as tr
+from sciabc_tui.cluster.changes import (
+    Event,
+    HeadDelayed,
+    HeadDescribed,
+    ListeningChanged,
+    NodeAppeared,
+    NodeMerged,
+    NodeRemoved,
+    PackingChanged,
+    PartFailed,
+    SightingRefused,
+    UplinkChanged,
+)
 from sciabc_tui.cluster.durations import span
+from sciabc_tui.cluster.evidence import TWIN_MENDED_BY, outcome
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import (
+from sciabc_tui.cluster.job import JobState
+from sciabc_tui.cluster.job_commands import (
     CancelJob,
     HoldJob,
-    Job,
     JobCommand,
-    JobState,
     PrioritiseJob,
     ReleaseJob,
     RequeueJob,
@@ -24,81 +38,21 @@ from sciabc_tui.cluster.job_events import (
     JobEnded,
     JobEvent,
     JobGrew,
+    JobProgressed,
     JobRequeued,
     JobShrunk,
     JobStarted,
     JobSubmitted,
     JobWaited,
 )
-from sciabc_tui.cluster.node import Instant, Liveness, Node, Origin, Readiness, Trust
+from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.cluster.nodeset import fold
-from sciabc_tui.cluster.state import (
-    Event,
-    HeadDelayed,
-    HeadDescribed,
-    ListeningChanged,
-    NodeAppeared,
-    NodeMerged,
-    NodeRemoved,
-    PartFailed,
-    Severity,
-    SightingRefused,
-    UplinkChanged,
-)
+from sciabc_tui.cluster.state import Packing, Severity
 
 Line = tuple[Severity, str]
 
-TWIN_MENDED_BY = "on one of the two: sudo rm /etc/ssh/ssh_host_*; sudo ssh-keygen -A, then reboot it"
-"""What to do about a cloned card."""
-
 NAMESAKE_MENDED_BY = "on one of the two: sudo hostnamectl set-hostname NAME, then reboot it"
 """What to do about two boards of one name."""
-
-
-def evidence(node: Node, now: Instant) -> str:
-    """Say why the node's row shows what it shows."""
-    if node.trust is Trust.CHANGED:
-        old = node.host_key.fingerprint if node.host_key else "--"
-        new = node.offered_key.fingerprint if node.offered_key else "--"
-        return f"host key changed (was {old}, is {new}); if you re-flashed it: forget"
-    if node.liveness is not Liveness.ALIVE:
-        return _evidence_of_absence(node, now)
-    if node.trust is Trust.UNKNOWN:
-        return f"key {node.host_key.fingerprint}" if node.host_key else _contact_evidence(node, now)
-    if node.readiness is not Readiness.READY:
-        return node.readiness_reason or _contact_evidence(node, now)
-    return _hindrance(node) or _sign_of_life(node, now)
-
-
-def _hindrance(node: Node) -> str:
-    """Say why a ready node takes no jobs; what hinders most comes first, as on its row."""
-    if node.twin:
-        return f"same host key also at {node.twin}; {TWIN_MENDED_BY}"
-    if node.drained is not None:
-        reason = f'"{node.drained.reason}" ' if node.drained.reason else ""
-        return f"{reason}by {node.drained.by}"
-    return f"came and went {len(node.returns)} times; jobs again when it stays" if node.damped else ""
-
-
-def _sign_of_life(node: Node, now: Instant) -> str:
-    if node.origin is Origin.LOCAL:
-        return "local"
-    heard = f"{node.heard_how} {span(now - node.heard_at)}"
-    return f"{heard}; calls itself as {node.namesake} does" if node.namesake else heard
-
-
-def _contact_evidence(node: Node, now: Instant) -> str:
-    seen = f"{node.heard_how} {span(now - node.heard_at)} ago"
-    return f"{seen}, {node.probe}" if node.probe else f"{seen}, connecting"
-
-
-def _evidence_of_absence(node: Node, now: Instant) -> str:
-    if node.liveness is Liveness.LEFT:
-        return f"said goodbye {span(now - node.since)} ago"
-    silent = f"silent {span(now - node.heard_at)}" if node.heard_how else ""
-    if node.liveness is Liveness.SUSPECT and node.answered_at is not None:
-        silent = f"stalled: {silent}"
-    return ", ".join(part for part in (silent, node.probe) if part) or "no sign of life yet"
 
 
 def describe(event: Event, names: "Names") -> Line | None:
@@ -112,9 +66,12 @@ def describe(event: Event, names: "Names") -> Line | None:
             | JobRequeued()
             | JobGrew()
             | JobDirected()
+            | JobProgressed()
             | JobEnded()
         ):
             return _describe_job(event)
+        case PackingChanged(packing):
+            return _describe_packing(packing)
         case _:
             return _describe_head(event) or _describe_roster(event, names)
 
@@ -142,6 +99,17 @@ def _describe_head(event: Event) -> Line | None:
             return Severity.ERROR, text
         case _:
             return None
+
+
+def _describe_packing(packing: Packing | None) -> Line | None:
+    if packing is None or (packing.off and not packing.ended):
+        return None  # what is done with each node tells of itself
+    if not packing.ended:
+        return Severity.INFO, f"packing begun by {packing.by}"
+    left = fold(name for name in packing.nodes if name not in packing.off)
+    if left:
+        return Severity.WARN, f"packing ended: {left} did not go"
+    return Severity.INFO, "packed: the nodes are off"
 
 
 class Names:
@@ -235,7 +203,25 @@ def _describe_service(event: Event, names: Names) -> Line | None:
         case tr.NodeResumed(node, by):
             return Severity.INFO, f"{names[node]} resumed by {by}"
         case _:
+            return _describe_provisioning(event, names)
+
+
+def _describe_provisioning(event: Event, names: Names) -> Line | None:
+    match event:
+        case pe.BoardProvisioned(_, name, by, changes):
+            return Severity.INFO, f"{name} provisioned by {by}: {_changes(changes)}"
+        case pe.BoardUnprovisioned(_, name, by, changes):
+            return Severity.INFO, f"{name} unprovisioned by {by}: {_changes(changes)} undone"
+        case pe.ProvisioningFailed(_, name, step, reason):
+            return Severity.ERROR, f"provisioning of {name} failed at {step}: {reason}"
+        case pe.HostKeyReplaced(node, key, by):
+            return Severity.WARN, f"{names[node]} has a new host key {key.fingerprint}, trusted by {by}"
+        case _:
             return None
+
+
+def _changes(count: int) -> str:
+    return f"{count} change" + ("" if count == 1 else "s")
 
 
 def _describe_job(event: JobEvent) -> Line | None:
@@ -254,7 +240,7 @@ def _describe_job(event: JobEvent) -> Line | None:
             return _describe_other_nodes(event)
         case JobDirected(_, command):
             return Severity.INFO, f"job {job.id} {job.name} {_directed(command)}"
-        case JobWaited():
+        case JobWaited() | JobProgressed():
             return None
 
 
@@ -281,10 +267,3 @@ def _directed(command: JobCommand) -> str:
             return f"requeued by {command.by}"
         case PrioritiseJob():
             return f"given priority {command.priority} by {command.by}"
-
-
-def outcome(job: Job) -> str:
-    """Say how a job stands: its state, and why."""
-    exit_ = f", exit {job.exit_code}" if job.exit_code else ""
-    reason = f": {job.reason}" if job.reason else ""
-    return f"{job.state.value}{exit_}{reason}"

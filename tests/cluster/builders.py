@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from sciabc_tui.cluster import membership, roster
+from sciabc_tui.cluster.changes import apply
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import Facts, HostKey, Origin, Reading
 from sciabc_tui.cluster.observations import (
@@ -15,7 +16,7 @@ from sciabc_tui.cluster.observations import (
     Sighted,
     StreamOpened,
 )
-from sciabc_tui.cluster.state import State, apply
+from sciabc_tui.cluster.state import State
 
 
 def key(name: str) -> HostKey:

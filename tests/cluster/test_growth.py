@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+from sciabc_tui.cluster.changes import apply
 from sciabc_tui.cluster.growth import Growth, growth
 from sciabc_tui.cluster.job import Job, JobId, JobState, Wish
 from sciabc_tui.cluster.job_events import JobStarted, JobSubmitted
 from sciabc_tui.cluster.schedule import Placed, place
-from sciabc_tui.cluster.state import State, apply
+from sciabc_tui.cluster.state import State
 from tests.cluster.builders import id_of, ready
 from tests.cluster.test_schedule import job
 

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from sciabc_tui.cluster.health import assess
-from sciabc_tui.cluster.node import Liveness
+import pytest
+
+from sciabc_tui.cluster.health import DISK_FULL, HEAD_HOT, assess
+from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.node import Liveness, Reading
 from sciabc_tui.cluster.observations import HeadSighted
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import LampState, State, Uplink
@@ -69,3 +72,56 @@ def test_no_external_ip_is_told_with_its_reason() -> None:
 def test_old_data_is_stale() -> None:
     """Nobody believes a light that is driven from old data."""
     assert assess(cluster(1), age=11.0).lamp is LampState.STALE
+
+
+def with_reading(state: State, node: NodeId, reading: Reading) -> State:
+    """Let a node have told its load."""
+    return replace(state, nodes={**state.nodes, node: replace(state.nodes[node], reading=reading)})
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("reading", "subjects"),
+    [
+        (Reading(0.0, temperature=HEAD_HOT), ["head hot"]),
+        (Reading(0.0, disk_used=95 * GB, disk_total=100 * GB), ["head disk full"]),
+        (
+            Reading(0.0, temperature=91.0, disk_used=32 * GB, disk_total=32 * GB),
+            ["head hot", "head disk full"],
+        ),
+    ],
+)
+def test_what_ends_the_heads_work_is_critical_and_named(reading: Reading, subjects: list[str]) -> None:
+    """A hot head or a full disk outranks all, says why in 15 columns, and what to do."""
+    health = assess(with_reading(cluster(3), HEAD, reading))
+    assert health.lamp is LampState.CRITICAL
+    assert [alarm.subject for alarm in health.alarms] == subjects
+    assert all(len(alarm.subject) <= 15 and alarm.hint for alarm in health.alarms)
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Reading(0.0, temperature=HEAD_HOT - 0.1),
+        Reading(0.0, disk_used=round(DISK_FULL - 1) * GB, disk_total=100 * GB),
+        Reading(0.0, disk_used=5 * GB),
+        Reading(0.0, disk_used=5 * GB, disk_total=0),
+        Reading(0.0),
+    ],
+)
+def test_what_was_not_measured_or_is_not_yet_bad_is_no_alarm(reading: Reading) -> None:
+    """Below the thresholds, and without numbers, all is well."""
+    health = assess(with_reading(cluster(3), HEAD, reading))
+    assert (health.lamp, health.alarms) == (LampState.IDLE, ())
+
+
+def test_a_full_disk_of_a_node_is_worth_a_look() -> None:
+    """The cluster goes on without that node, so it is degraded; one that is gone is told as gone only."""
+    full = Reading(0.0, disk_used=31 * GB, disk_total=32 * GB)
+    state = with_reading(cluster(3), id_of("node02"), full)
+    health = assess(state)
+    assert health.lamp is LampState.DEGRADED
+    assert [alarm.subject for alarm in health.alarms] == ["node02 disk full"]
+    assert [alarm.subject for alarm in assess(dead(state, ("node02", 5.0))).alarms] == ["node02 down"]

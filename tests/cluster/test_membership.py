@@ -2,7 +2,9 @@
 
 import pytest
 
+from sciabc_tui.cluster.changes import HANDLES_KEPT, SightingRefused
 from sciabc_tui.cluster.events import NodeRebooted
+from sciabc_tui.cluster.evidence import evidence
 from sciabc_tui.cluster.joining import UNAPPROVED_LIMIT
 from sciabc_tui.cluster.membership import advance, obey
 from sciabc_tui.cluster.node import Facts, Liveness, Origin, Readiness, RowWord, Trust, row_word
@@ -27,8 +29,7 @@ from sciabc_tui.cluster.observations import (
     TwinSeen,
 )
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.state import HANDLES_KEPT, SightingRefused, State
-from sciabc_tui.cluster.wording import evidence
+from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused
 from tests.cluster.builders import id_of, key, ordered, reading, ready, run, sighted
 

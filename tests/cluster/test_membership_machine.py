@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from sciabc_tui.cluster.changes import apply, logged
+from sciabc_tui.cluster.evidence import evidence
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.membership import advance, obey, step
 from sciabc_tui.cluster.node import (
@@ -44,10 +46,10 @@ from sciabc_tui.cluster.observations import (
     Ticked,
     TwinSeen,
 )
+from sciabc_tui.cluster.provision_events import ProvisioningBegan, ProvisioningEnded, ProvisioningFailed
 from sciabc_tui.cluster.roster import HEAD, node_id
 from sciabc_tui.cluster.schedule import capacity
-from sciabc_tui.cluster.state import LOG_LENGTH, LogEntry, Severity, State, apply, logged
-from sciabc_tui.cluster.wording import evidence
+from sciabc_tui.cluster.state import LOG_LENGTH, LogEntry, Severity, State
 from sciabc_tui.errors import CommandRefused
 from tests.cluster.builders import key
 
@@ -97,6 +99,14 @@ commands: st.SearchStrategy[NodeCommand] = st.one_of(
 )
 
 
+Provisioning = ProvisioningBegan | ProvisioningEnded | ProvisioningFailed
+provisionings: st.SearchStrategy[Provisioning] = st.one_of(
+    st.builds(ProvisioningBegan, nodes),
+    st.builds(ProvisioningEnded, nodes),
+    st.builds(ProvisioningFailed, nodes, st.just("node01"), st.just("MPI"), st.just("disk full")),
+)
+
+
 class Membership(RuleBasedStateMachine):
     """Any order of observations and commands."""
 
@@ -137,6 +147,11 @@ class Membership(RuleBasedStateMachine):
             self.approved.add(command.fingerprint)
         for event in events:
             self.state = apply(self.state, event)
+
+    @rule(event=provisionings)
+    def provision(self, event: Provisioning) -> None:
+        """Provision any node, approved or not."""
+        self.state = apply(self.state, event)
 
     @invariant()
     def never_approved_is_never_schedulable(self) -> None:
@@ -230,7 +245,7 @@ def test_a_batch_is_the_same_as_one_by_one(batch: list[Observation]) -> None:
 def reached() -> set[Node]:
     """Walk breadth-first through what one node can become, with a clock that jumps."""
     node = node_id("mdns:node01")
-    moves: tuple[Observation | NodeCommand, ...] = (
+    moves: tuple[Observation | NodeCommand | Provisioning, ...] = (
         Sighted("mdns:node01", Origin.MDNS, "node01", ("10.77.0.11",)),
         Goodbye("mdns:node01"),
         HostKeyRead(node, "10.77.0.11", KEYS[0]),
@@ -241,6 +256,8 @@ def reached() -> set[Node]:
         ReadingTaken(node, Reading(0.0)),
         ApproveHostKey(node, KEYS[0].fingerprint, "ada"),
         DrainNode(node, "fan", "ada"),
+        ProvisioningBegan(node),
+        ProvisioningFailed(node, "node01", "MPI", "disk full"),
         Ticked(),
     )
     seen: set[Node] = set()
@@ -259,7 +276,9 @@ def reached() -> set[Node]:
     return seen
 
 
-def _moved(state: State, move: Observation | NodeCommand, now: float) -> State:
+def _moved(state: State, move: Observation | NodeCommand | Provisioning, now: float) -> State:
+    if isinstance(move, Provisioning):
+        return apply(state, move)
     if isinstance(move, ApproveHostKey | DrainNode | ForgetNode | ResumeNode):
         try:
             events = obey(state, move, now)

@@ -1,11 +1,12 @@
 """What the log says when much happens at once."""
 
+from sciabc_tui.cluster.changes import HeadDescribed
 from sciabc_tui.cluster.events import NodeLost, NodeReadied, NodeReturned
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.narrator import Narrator
 from sciabc_tui.cluster.node import Node, Origin
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.state import Head, HeadDescribed, Severity
+from sciabc_tui.cluster.state import Head, Severity
 from sciabc_tui.cluster.wording import Names
 
 IDS = [NodeId(f"n{number}") for number in range(750)]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sciabc_tui.cluster.changes import apply
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, Wish
 from sciabc_tui.cluster.job_events import JobSubmitted
@@ -13,7 +14,7 @@ from sciabc_tui.cluster.losses import lost_parts
 from sciabc_tui.cluster.observations import HeadSighted
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import Placed, Waits, capacity, place, turns, used_slots
-from sciabc_tui.cluster.state import State, apply
+from sciabc_tui.cluster.state import State
 from tests.cluster.builders import reading, ready, run
 
 

@@ -4,51 +4,58 @@
 threads may use one client. Foreign errors become those of `sciabc_tui.errors` here, once.
 """
 
-import errno
-import http.client
-import os
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from sciabc_tui.api.http1 import HTTPConnection, HTTPException
 from sciabc_tui.api.messages import (
     EVERY_LINE,
     VERSION,
     AddNode,
     ApproveKey,
     Drain,
+    JobDetail,
+    JobPreview,
     Jobs,
     LogChunk,
+    LogCount,
     LogFilter,
+    LogPlace,
+    PreflightBegun,
     PreflightReport,
+    PreflightRow,
     PreflightWish,
     Priority,
-    Refusal,
     SubmitJob,
     Submitted,
     job_path,
 )
-from sciabc_tui.api.peers import check_owner, kept_out, peer_uid
+from sciabc_tui.api.wire import (
+    ask,
+    connect,
+    encoded,
+    gone,
+    hang_up,
+    mapped,
+    other_version,
+    read_as,
+    read_line,
+    read_piece,
+    silent,
+)
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.cluster.series import Series
-from sciabc_tui.errors import (
-    AlreadyRunning,
-    CommandRefused,
-    ConfigError,
-    NotFound,
-    SciabcError,
-    ServiceFailed,
-    ServiceUnavailable,
-)
 
 if TYPE_CHECKING:
+    from sciabc_tui.api.works import Part, Wish
     from sciabc_tui.cluster.state import LogEntry, State
 
 ANSWER_WITHIN = 30.0
@@ -57,17 +64,12 @@ ANSWER_WITHIN = 30.0
 SILENT_FOR = 15.0
 """Seconds of silence after which a watch is given up: three keep-alives were missed."""
 
-LARGEST_REQUEST = 64 * 1024
-"""Bytes that the server takes in one request."""
-
 MOST_EVENTS = 20_000
 """Events that the server gives at once; more than it keeps."""
 
-_KINDS: dict[str, type[SciabcError]] = {
-    error.__name__: error
-    for error in (AlreadyRunning, CommandRefused, ConfigError, NotFound, ServiceFailed, ServiceUnavailable)
-}
-_PIECE = 64 * 1024
+_PIECE = 256 * 1024
+"""Bytes of a watch that are taken at once."""
+
 _T = TypeVar("_T")
 
 
@@ -78,8 +80,10 @@ class Client:
         self._path = path
         self._lock = threading.Lock()
         self._watching: set[socket.socket] = set()
+        self._reading: set[socket.socket] = set()
         self._preflights: set[socket.socket] = set()
-        self._closed = False
+        self._works: set[socket.socket] = set()
+        self._closed = self._stopped = False
 
     def state(self) -> "State":
         """Give the state now."""
@@ -94,25 +98,25 @@ class Client:
         """
         if self._closed:
             return
-        with closing(self._connect(SILENT_FOR)) as connection:
+        with closing(connect(self._path, SILENT_FOR)) as connection:
             wire: socket.socket = connection.sock
             if not self._begin_watch(wire):
                 return
             try:
                 yield from self._states(connection)
             except TimeoutError as error:
-                raise _silent() from error
-            except (http.client.HTTPException, OSError):
+                raise silent() from error
+            except (HTTPException, OSError):
                 return  # it went away, or `close_watch` was called
             finally:
                 with self._lock:
                     self._watching.discard(wire)
 
     def close_watch(self) -> None:
-        """End `watch` from another thread, for good: a watch that is begun later ends at once."""
+        """End `watch` and all reading from another thread, for good; what was asked to be done goes on."""
         with self._lock:
             self._closed = True
-            _hang_up(self._watching)
+            hang_up(self._watching | self._reading)
 
     def jobs(self, limit: int = 100) -> tuple[Job, ...]:
         """Give the newest jobs, the newest first."""
@@ -130,35 +134,76 @@ class Client:
         """
         return _decoded(self._get(job_path(job)), Job)
 
+    def job_detail(self, job: JobId, /) -> JobDetail:
+        """Give a job with all its attempts.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        return _decoded(self._get(job_path(job, "/detail")), JobDetail)
+
     def submit(self, request: SubmitJob, /) -> Job:
         """Put a job into the queue."""
         return _decoded(self._post(f"/{VERSION}/jobs", request), Submitted).job
 
-    def preflight(self, wish: PreflightWish, /) -> PreflightReport:
+    def preview(self, request: SubmitJob, /) -> JobPreview:
+        """Say what would become of a job, and submit nothing.
+
+        Raises:
+            CommandRefused: It can't be run as it stands.
+        """
+        return _decoded(self._post(f"/{VERSION}/jobs/preview", request), JobPreview)
+
+    def preflight(
+        self, wish: PreflightWish, /, tell: Callable[[PreflightBegun | PreflightRow], object] | None = None
+    ) -> PreflightReport:
         """Check whether nodes are fit for a job; takes seconds.
+
+        Args:
+            wish: Which nodes, for what.
+            tell: Hears which nodes are asked, and then of each as soon as it has answered.
 
         Raises:
             NotFound: There is no such node.
             CommandRefused: There is nothing to check, or the program can't be run as it stands.
             ServiceUnavailable: Nobody answers, or `stop_preflight` was called.
         """
-        with _mapped(), closing(self._connect(ANSWER_WITHIN)) as connection:
-            wire: socket.socket = connection.sock
-            with self._lock:
-                self._preflights.add(wire)
-            try:
-                body = msgspec.json.encode(wish)
-                return _decoded(
-                    _ask(connection, "POST", f"/{VERSION}/preflight", body).read(), PreflightReport
-                )
-            finally:
-                with self._lock:
-                    self._preflights.discard(wire)
+        from sciabc_tui.api.streamed import rows  # noqa: PLC0415 - most commands need none
+
+        with self._open(self._preflights) as connection:
+            path = f"/{VERSION}/preflight{'?follow=1' if tell else ''}"
+            response = ask(connection, "POST", path, msgspec.json.encode(wish))
+            return rows(response, tell) if tell else _decoded(response.read(), PreflightReport)
 
     def stop_preflight(self) -> None:
         """End, from another thread, every `preflight` that is under way."""
         with self._lock:
-            _hang_up(self._preflights)
+            hang_up(self._preflights)
+
+    def work(self, wish: "Wish", tell: "Callable[[Part], object]", /) -> None:
+        """Do a work on nodes, and hear each part as it happens; returns when it is over.
+
+        Raises:
+            NotFound: There is no such node.
+            CommandRefused: It can't be done as things stand.
+            ServiceUnavailable: Nobody answers, or `stop_works` was called.
+        """
+        from sciabc_tui.api.streamed import told  # noqa: PLC0415 - most commands do no work
+
+        with self._open(self._works) as connection:
+            if self._stopped:
+                raise gone()
+            told(ask(connection, "POST", f"/{VERSION}/works/{wish.name}", encoded(wish)), tell)
+
+    def stop_works(self) -> None:
+        """Cancel, from another thread, every `work`: those that are under way, and any later one."""
+        with self._lock:
+            self._stopped = True  # one that is about to begin must not be missed
+            hang_up(self._works)
+
+    def apart(self) -> "Client":
+        """Give another client of the same service: its works are stopped by themselves."""
+        return Client(self._path)
 
     def cancel(self, job: JobId, /) -> None:
         """Cancel a job."""
@@ -180,17 +225,37 @@ class Client:
         """Give a waiting job another place in the queue."""
         self._post(job_path(job, "/priority"), Priority(priority))
 
-    def log(self, job: JobId, /, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE) -> LogChunk:
-        """Read whole lines of a job's log from a byte offset; a negative one counts from the end."""
-        path = job_path(job, f"/log?offset={offset}&limit={limit}{wanted.parameters()}")
-        with _mapped(), closing(self._connect(ANSWER_WITHIN)) as connection:
-            response = _ask(connection, "GET", path)
+    def log(
+        self, job: JobId, /, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE, before: bool = False
+    ) -> LogChunk:
+        """Read whole lines of a job's log from a byte offset on, or those that end there.
+
+        A negative offset counts from the end.
+        """
+        way = "&before=1" if before else ""
+        path = job_path(job, f"/log?offset={offset}&limit={limit}{way}{wanted.parameters()}")
+        with self._to_read() as connection:
+            response = ask(connection, "GET", path)
             data = response.read()
         try:
-            next_offset = int(response.headers["X-Next-Offset"])
+            start, following, size = (
+                int(response.headers[f"X-{name}"]) for name in ("Start-Offset", "Next-Offset", "Size")
+            )
         except (KeyError, TypeError, ValueError) as error:
-            raise _other_version() from error
-        return LogChunk(data, next_offset, response.headers["X-Ended"] == "true")
+            raise other_version() from error
+        return LogChunk(data, following, response.headers["X-Ended"] == "true", start, size)
+
+    def seek_log(self, job: JobId, /, *, offset: int, wanted: LogFilter, backward: bool = False) -> LogPlace:
+        """Find the next wanted line of a job's log from an offset on, or the last one before it."""
+        way = "&before=1" if backward else ""
+        path = job_path(job, f"/log/seek?offset={offset}{way}{wanted.parameters()}")
+        return _decoded(self._get(path), LogPlace)
+
+    def count_log(self, job: JobId, /, *, offset: int, to: int, wanted: LogFilter = EVERY_LINE) -> LogCount:
+        """Count the lines of an attempt's log between two offsets."""
+        return _decoded(
+            self._get(job_path(job, f"/log/lines?offset={offset}&to={to}{wanted.parameters()}")), LogCount
+        )
 
     def follow(
         self, job: JobId, *, offset: int = 0, wanted: LogFilter = EVERY_LINE
@@ -202,11 +267,11 @@ class Client:
             ServiceUnavailable: The service went away before the job ended.
         """
         path = job_path(job, f"/log?follow=1&offset={offset}{wanted.parameters()}")
-        with closing(self._connect(None)) as connection:
-            with _mapped():
-                response = _ask(connection, "GET", path)
+        with closing(connect(self._path, None)) as connection:
+            with mapped():
+                response = ask(connection, "GET", path)
             rest = b""
-            while piece := _read_piece(response):
+            while piece := read_piece(response):
                 whole, newline, rest = (rest + piece).rpartition(b"\n")
                 if newline:
                     yield whole + newline
@@ -217,7 +282,7 @@ class Client:
         """Give the newest `limit` events with a number above `since` (0 for all), the oldest first."""
         from sciabc_tui.api.states import decode_events  # noqa: PLC0415 - what needs no state starts sooner
 
-        return _read_as(decode_events, self._get(f"/{VERSION}/events?since={since}&limit={limit}"))
+        return read_as(decode_events, self._get(f"/{VERSION}/events?since={since}&limit={limit}"))
 
     def follow_events(self, since: int) -> "Generator[LogEntry, None, None]":
         """Give the events with a number above `since`, and each new one as it happens.
@@ -228,13 +293,13 @@ class Client:
         from sciabc_tui.api.states import decode_entry  # noqa: PLC0415 - what needs no state starts sooner
 
         path = f"/{VERSION}/events?follow=1&since={since}&limit={MOST_EVENTS}"
-        with closing(self._connect(SILENT_FOR)) as connection:
-            with _mapped():
-                response = _ask(connection, "GET", path)
-            while line := _read_line(response):
+        with closing(connect(self._path, SILENT_FOR)) as connection:
+            with mapped():
+                response = ask(connection, "GET", path)
+            while line := read_line(response):
                 if line.strip():
-                    yield _read_as(decode_entry, line)
-        raise _gone()
+                    yield read_as(decode_entry, line)
+        raise gone()
 
     def add_node(self, host: str, /) -> None:
         """Take in a node that can't announce itself: `[USER@]HOST[:PORT]`.
@@ -268,18 +333,34 @@ class Client:
         """Give the present nodes.txt."""
         return self._get(f"/{VERSION}/hostfile").decode()
 
+    @contextmanager
+    def _open(self, among: set[socket.socket]) -> "Generator[HTTPConnection, None, None]":
+        """Connect; meanwhile the connection is among those that another thread may hang up."""
+        with mapped(), closing(connect(self._path, ANSWER_WITHIN)) as connection:
+            wire: socket.socket = connection.sock
+            with self._lock:
+                among.add(wire)
+            try:
+                yield connection
+            finally:
+                with self._lock:
+                    among.discard(wire)
+
+    @contextmanager
+    def _to_read(self) -> "Generator[HTTPConnection, None, None]":
+        with self._open(self._reading) as connection:
+            if self._closed:
+                raise gone()
+            yield connection
+
     def _get(self, path: str) -> bytes:
-        with _mapped(), closing(self._connect(ANSWER_WITHIN)) as connection:
-            return _ask(connection, "GET", path).read()
+        with self._to_read() as connection:
+            return ask(connection, "GET", path).read()
 
     def _post(self, path: str, message: msgspec.Struct | None = None) -> bytes:
-        body = b"" if message is None else msgspec.json.encode(message)
-        if len(body) > LARGEST_REQUEST:
-            raise CommandRefused(
-                f"The request has {len(body)} bytes, {LARGEST_REQUEST} are taken. Next: use a file"
-            )
-        with _mapped(), closing(self._connect(ANSWER_WITHIN)) as connection:
-            return _ask(connection, "POST", path, body).read()
+        body = b"" if message is None else encoded(message)
+        with mapped(), closing(connect(self._path, ANSWER_WITHIN)) as connection:
+            return ask(connection, "POST", path, body).read()
 
     def _begin_watch(self, wire: socket.socket) -> bool:
         with self._lock:
@@ -287,111 +368,28 @@ class Client:
                 self._watching.add(wire)
             return not self._closed
 
-    def _states(self, connection: http.client.HTTPConnection) -> "Iterator[State]":
-        response = _ask(connection, "GET", f"/{VERSION}/watch")
-        while line := response.readline():
-            if line.strip():
-                yield _decoded_state(line)
-
-    def _connect(self, timeout: float | None) -> http.client.HTTPConnection:
-        wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            wire.settimeout(timeout)
-            with self._unreachable():
-                check_owner(self._path, self._path.stat().st_uid)
-                wire.connect(os.fspath(self._path))
-            check_owner(self._path, peer_uid(wire))
-        except BaseException:
-            wire.close()
-            raise
-        connection = http.client.HTTPConnection("sciabc")
-        connection.sock = wire
-        return connection
-
-    @contextmanager
-    def _unreachable(self) -> Generator[None, None, None]:
-        try:
-            yield
-        except TimeoutError as error:
-            raise _silent() from error
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EPERM}:
-                raise kept_out(self._path) from error
-            if error.errno in {errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR, None}:
-                raise ServiceUnavailable("No head service is running. Next: sciabc-tui head") from error
-            raise _silent() from error
-
-
-def _hang_up(wires: Iterable[socket.socket]) -> None:
-    for wire in wires:
-        with suppress(OSError):  # it ended by itself meanwhile
-            wire.shutdown(socket.SHUT_RDWR)
-
-
-def _read_piece(response: http.client.HTTPResponse) -> bytes:
-    with _mapped():
-        return response.read1(_PIECE)
-
-
-def _read_line(response: http.client.HTTPResponse) -> bytes:
-    with _mapped():
-        return response.readline()
-
-
-def _ask(
-    connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b""
-) -> http.client.HTTPResponse:
-    """Send a request and read the head of the answer; a refusal is raised as the error it stands for."""
-    connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
-    response = connection.getresponse()
-    if response.status < 300:
-        return response
-    try:
-        refusal = msgspec.json.decode(response.read(), type=Refusal)
-    except msgspec.DecodeError as error:
-        raise _other_version() from error
-    fallback = CommandRefused if response.status < 500 else ServiceFailed
-    raise _KINDS.get(refusal.kind, fallback)(" ".join(refusal.error.split()))
-
-
-@contextmanager
-def _mapped() -> Generator[None, None, None]:
-    """Turn what can happen on the wire into our own errors."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise _silent() from error
-    except (http.client.HTTPException, OSError) as error:
-        raise _gone() from error
+    def _states(self, connection: HTTPConnection) -> "Iterator[State]":
+        response = ask(connection, "GET", f"/{VERSION}/watch")
+        begun: list[bytes] = []  # of a line; `readline` takes twice the time for one of megabytes
+        while piece := response.read1(_PIECE):
+            *ends, rest = piece.split(b"\n")
+            newest = b""
+            for end in ends:
+                newest = b"".join((*begun, end)).strip() or newest
+                begun.clear()
+            begun.append(rest)
+            if newest:
+                yield _decoded_state(newest)
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:
-    return _read_as(lambda body: msgspec.json.decode(body, type=kind), body)
+    return read_as(lambda body: msgspec.json.decode(body, type=kind), body)
 
 
 def _decoded_state(line: bytes) -> "State":
     from sciabc_tui.api.states import decode_state  # noqa: PLC0415 - what needs no state starts sooner
 
-    return _read_as(decode_state, line)
-
-
-def _read_as(decode: Callable[[bytes], _T], body: bytes) -> _T:
-    try:
-        return decode(body)
-    except msgspec.DecodeError as error:
-        raise _other_version() from error
-
-
-def _other_version() -> ServiceFailed:
-    return ServiceFailed("The head service speaks another version. Next: stop it, then sciabc-tui head")
-
-
-def _gone() -> ServiceUnavailable:
-    return ServiceUnavailable("The head service went away. Next: sciabc-tui status")
-
-
-def _silent() -> ServiceUnavailable:
-    return ServiceUnavailable("The head service does not answer. Next: stop it, then sciabc-tui head")
+    return read_as(decode_state, line)
 
 
 def _node_path(node: NodeId, action: str) -> str:

@@ -4,11 +4,12 @@ The state goes as the domain has it (`sciabc_tui.api.states`); here are only the
 A field that is not known is refused, so that a misspelt one is not silently ignored.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, NewType
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
-from sciabc_tui.cluster.job import Job, JobId, OnNodeLoss
+from sciabc_tui.cluster.job import Job, JobId, JobState, OnNodeLoss
 
 VERSION = "v1"
 """The first part of every path; it changes when a client of before would break."""
@@ -135,6 +136,14 @@ class PreflightRow(Struct, frozen=True):
     checks: tuple[PreflightCheck, ...]
 
 
+class PreflightBegun(Struct, frozen=True):
+    """Which nodes are asked; a row follows for each, in any order."""
+
+    launcher: str
+    """As in `PreflightReport`."""
+    nodes: tuple[str, ...]
+
+
 class PreflightReport(Struct, frozen=True):
     """What was found; every row has the same checks in the same order."""
 
@@ -157,6 +166,83 @@ class Jobs(Struct, frozen=True):
     simulated: bool = False
 
 
+class AttemptHost(Struct, frozen=True):
+    """A node in an attempt, with the numbers of its ranks; none where nobody knows them."""
+
+    name: str
+    address: str
+    ranks: tuple[int, ...] = ()
+
+
+class JobAttempt(Struct, frozen=True):
+    """One launch of a job; what its folder no longer tells, or does not tell yet, is empty.
+
+    Attributes:
+        number: From 1.
+        state: How it stands or ended; None before it began.
+        started_at: In seconds since 1970, like `ended_at`.
+        ended_at: When all was over.
+        exit_code: The launcher's.
+        reason: One line on what went wrong.
+        command: The launcher's command line, quoted for a shell.
+        hosts: Where it runs or ran, in the order of the hostfile.
+    """
+
+    number: int
+    state: JobState | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    command: str = ""
+    hosts: tuple[AttemptHost, ...] = ()
+
+
+class JobDetail(Struct, frozen=True):
+    """A job in full.
+
+    Attributes:
+        job: As in the list.
+        attempts: The oldest first.
+        env: What the job asked for its environment, `NAME=value`.
+        files: As in `SubmitJob`.
+        outputs: Likewise.
+        grow: Likewise.
+    """
+
+    job: Job
+    attempts: tuple[JobAttempt, ...]
+    env: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    grow: bool = False
+
+
+class JobPreview(Struct, frozen=True):
+    """What would become of a job if it were submitted now.
+
+    Attributes:
+        program: The path that was found.
+        name: What the job would be called.
+        launcher: By what it would be launched, such as `Open MPI 5.0.11`.
+        command: The launcher's command line, quoted for a shell; empty while it would wait, and in a
+            simulation. Files are those of the attempt that it would be; `TOKEN` stands for a random word.
+        hosts: Where its ranks would go; none while it would wait, or if another cluster decides it.
+        waits: What it would wait for; empty if it would start at once.
+        ahead: How many jobs have their turn before it, while it would wait.
+        problem: Why its launch would fail at once; one line with the next step.
+    """
+
+    program: str
+    name: str
+    launcher: str = ""
+    command: str = ""
+    hosts: tuple[AttemptHost, ...] = ()
+    waits: str = ""
+    ahead: int = 0
+    problem: str = ""
+
+
 class Refusal(Struct, frozen=True):
     """Why a request was not granted; one line that names the next step."""
 
@@ -173,6 +259,17 @@ class LogFilter(Struct, frozen=True):
     since: Annotated[float, Meta(ge=0, lt=2**37)] | None = None
     """In seconds since 1970, as everywhere."""
     attempt: Annotated[int, Meta(ge=1, lt=10**6)] | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "LogFilter":
+        """Read it from the parameters of a path. Raises `msgspec.ValidationError`."""
+        fields: dict[str, object] = {
+            name: [part for part in query[name].split(",") if part]
+            for name in ("ranks", "streams")
+            if name in query
+        }
+        fields |= {name: query[name] for name in ("since", "attempt") if name in query}
+        return convert(fields, cls, strict=False)
 
     def parameters(self) -> str:
         """Write it as it stands in a path, behind other parameters."""
@@ -196,6 +293,36 @@ class LogChunk(Struct, frozen=True):
     next_offset: int
     ended: bool
     """Has the job ended, so that nothing will come behind `next_offset`?"""
+    start: int = 0
+    """Where the lines begin: later than asked for, where something was left out."""
+    size: int = 0
+    """The offset behind the last byte that is there now."""
+
+
+class LogPlace(Struct, frozen=True):
+    """A wanted line, or how far was looked for one.
+
+    Attributes:
+        offset: Where it begins; or where to look on.
+        found: Whether it is a line. If not, that was all there is if the offset stayed what it was.
+    """
+
+    offset: int
+    found: bool
+
+
+class LogCount(Struct, frozen=True):
+    """How many lines there are between two offsets.
+
+    Attributes:
+        lines: That end there.
+        offset: How far was counted.
+        size: The offset behind the last byte that is there now.
+    """
+
+    lines: int
+    offset: int
+    size: int
 
 
 def job_path(job: JobId, rest: str = "") -> str:

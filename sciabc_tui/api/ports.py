@@ -1,18 +1,27 @@
 """What the API server needs of the head service. `sciabc_tui.head.service.HeadService` fits."""
 
+from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from sciabc_tui.api.messages import (
     EVERY_LINE,
+    JobDetail,
+    JobPreview,
     LogChunk,
+    LogCount,
     LogFilter,
+    LogPlace,
+    PreflightBegun,
     PreflightReport,
+    PreflightRow,
     PreflightWish,
     SubmitJob,
 )
+from sciabc_tui.api.works import Part, Wish
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import Job, JobCommand, JobId
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.job_commands import JobCommand
 from sciabc_tui.cluster.observations import NodeCommand
 from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import LogEntry, State
@@ -62,6 +71,14 @@ class Backend(Protocol):
         """Check a job and put it into the queue, or raise `CommandRefused`."""
         ...
 
+    def follow_preflight(self, wish: PreflightWish) -> AsyncGenerator[PreflightBegun | PreflightRow, None]:
+        """Check nodes, and tell of each as soon as it has answered; raises what `preflight` raises."""
+        ...
+
+    async def preview(self, request: SubmitJob) -> JobPreview:
+        """Check a job as `submit` does, and say what would become of it now; nothing is done."""
+        ...
+
     async def direct(self, command: JobCommand) -> None:
         """Do with a job what an operator asked, or raise `NotFound` or `CommandRefused`."""
         ...
@@ -70,14 +87,36 @@ class Backend(Protocol):
         """Give the newest jobs, also those that the state no longer carries."""
         ...
 
+    async def job_detail(self, job: JobId) -> JobDetail:
+        """Give a job with all its attempts. Raises `NotFound`."""
+        ...
+
     async def read_log(
-        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE, before: bool = False
     ) -> LogChunk:
-        """Read whole lines of a job's log; a negative offset counts from the end. Raises `NotFound`."""
+        """Read whole lines of a job's log from an offset on, or those that end there.
+
+        A negative offset counts from the end. Raises `NotFound`.
+        """
+        ...
+
+    async def seek_log(self, job: JobId, *, offset: int, wanted: LogFilter, backward: bool) -> LogPlace:
+        """Find the next wanted line of a job's log, or the one before. Raises `NotFound`."""
+        ...
+
+    async def count_log(self, job: JobId, *, offset: int, to: int, wanted: LogFilter) -> LogCount:
+        """Count the lines of an attempt's log between two offsets. Raises `NotFound`."""
         ...
 
     def log_news(self, job: JobId) -> AbstractContextManager[News]:
         """Begin to look at a job's log: what is written from here on is told."""
+        ...
+
+    def work(self, wish: Wish, *, by: str) -> AsyncGenerator[Part, None]:
+        """Begin a work on nodes, and tell of it; to close the generator cancels it.
+
+        Raises `NotFound` or `CommandRefused` before the first part.
+        """
         ...
 
     def hostfile(self) -> str:

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 from aiohttp import web
@@ -22,16 +21,16 @@ from sciabc_tui.api.messages import (
     SubmitJob,
     Submitted,
 )
-from sciabc_tui.api.peers import peer_uid, user_name
+from sciabc_tui.api.parameters import body, caller, flag, job_id, number, wire_of
 from sciabc_tui.api.ports import Backend
 from sciabc_tui.api.states import Events, encode_state
+from sciabc_tui.api.work_routes import WorkRoutes
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import (
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.job_commands import (
     CancelJob,
     HoldJob,
-    Job,
     JobCommand,
-    JobId,
     PrioritiseJob,
     ReleaseJob,
     RequeueJob,
@@ -45,6 +44,12 @@ log = logging.getLogger(__name__)
 
 WATCH_GAP = 0.25
 """Seconds at least between two states on one watch."""
+
+WATCH_RATE = 1_000_000
+"""Bytes of states a second on one watch, up to `WIDEST_GAP`: those of many nodes come less often."""
+
+WIDEST_GAP = 2.0
+"""Half of the period in which so many nodes are read (`sciabc_tui.cluster.node.reading_period`)."""
 
 KEEP_ALIVE = 5.0
 """Seconds after which a watch says with an empty line that it is alive."""
@@ -64,8 +69,6 @@ MOST_EVENTS = 20_000
 
 _SEND_BUFFER = 32 * 1024
 """Bytes that the kernel keeps for a watcher: few, so that a slow one is not fed with old states."""
-
-_T = TypeVar("_T")
 
 
 class Routes:
@@ -93,15 +96,20 @@ class Routes:
             web.post(f"{node}/resume", self._resume),
             web.get(f"{root}/jobs", self._jobs),
             web.post(f"{root}/jobs", self._submit),
+            web.post(f"{root}/jobs/preview", self._preview),
             web.get(job, self._job),
             web.post(f"{job}/cancel", self._cancel),
             web.post(f"{job}/hold", self._hold),
             web.post(f"{job}/release", self._release),
             web.post(f"{job}/requeue", self._requeue),
             web.post(f"{job}/priority", self._prioritise),
+            web.get(f"{job}/detail", self._job_detail),
             web.get(f"{job}/log", self._log),
+            web.get(f"{job}/log/seek", self._seek_log),
+            web.get(f"{job}/log/lines", self._count_log),
             web.post(f"{root}/preflight", self._preflight),
             web.get(f"{root}/hostfile", self._hostfile),
+            *WorkRoutes(self._backend, self._stream).table(),
         ]
 
     async def end_streams(self, _: web.Application) -> None:
@@ -114,15 +122,16 @@ class Routes:
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        _socket(request).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        wire_of(request).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         async with self._stream(request, response):
-            seen = -1
+            seen, gap = -1, WATCH_GAP
             while (transport := request.transport) is not None and not transport.is_closing():
                 # What a stalled reader did not take yet is all that is kept for it.
                 if not transport.get_write_buffer_size():
                     seen, line = await self._next_line(seen)
+                    gap = gap_after(len(line))
                     await response.write(line)
-                await asyncio.sleep(WATCH_GAP)
+                await asyncio.sleep(gap)
         return response
 
     async def _next_line(self, seen: int) -> tuple[int, bytes]:
@@ -137,14 +146,14 @@ class Routes:
         return _json(msgspec.json.encode({"nodes": list(self._backend.state.nodes.values())}))
 
     async def _add_node(self, request: web.Request) -> web.Response:
-        asked = await _body(request, AddNode)
-        await self._backend.add_node(asked.host, by=_caller(request))
+        asked = await body(request, AddNode)
+        await self._backend.add_node(asked.host, by=caller(request))
         return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        since = _number(request, "since", 0, least=0, most=2**53)
-        limit = _number(request, "limit", 100, least=1, most=MOST_EVENTS)
-        if _number(request, "follow", 0, least=0, most=1):
+        since = number(request, "since", 0, least=0, most=2**53)
+        limit = number(request, "limit", 100, least=1, most=MOST_EVENTS)
+        if flag(request, "follow"):
             return await self._follow_events(request, since, limit)
         return _json(msgspec.json.encode(Events(await self._backend.events(since, limit))))
 
@@ -175,20 +184,20 @@ class Routes:
 
     async def _history(self, request: web.Request) -> web.Response:
         node = self._find_node(request.match_info["node"])
-        span = _number(request, "span", SPANS[0], least=SPANS[0], most=SPANS[-1])
+        span = number(request, "span", SPANS[0], least=SPANS[0], most=SPANS[-1])
         if span not in SPANS:
             raise web.HTTPBadRequest(reason=f"span takes one of {', '.join(map(str, SPANS))}")
         return _json(msgspec.json.encode(self._backend.history(node.id, span)))
 
     async def _approve(self, request: web.Request) -> web.Response:
-        asked = await _body(request, ApproveKey)
+        asked = await body(request, ApproveKey)
         return self._obey(request, lambda node, by: ApproveHostKey(node, asked.fingerprint, by))
 
     async def _forget(self, request: web.Request) -> web.Response:
         return self._obey(request, ForgetNode)
 
     async def _drain(self, request: web.Request) -> web.Response:
-        asked = await _body(request, Drain)
+        asked = await body(request, Drain)
         reason = _printable(asked.reason)
         return self._obey(request, lambda node, by: DrainNode(node, reason, by))
 
@@ -197,7 +206,7 @@ class Routes:
 
     def _obey(self, request: web.Request, command: Callable[[NodeId, str], NodeCommand]) -> web.Response:
         node = self._find_node(request.match_info["node"])
-        self._backend.obey(command(node.id, _caller(request)))
+        self._backend.obey(command(node.id, caller(request)))
         return web.Response(status=204)
 
     def _find_node(self, text: str) -> Node:
@@ -208,22 +217,41 @@ class Routes:
         return found
 
     async def _jobs(self, request: web.Request) -> web.Response:
-        limit = _number(request, "limit", 100, least=1, most=MOST_JOBS)
+        limit = number(request, "limit", 100, least=1, most=MOST_JOBS)
         jobs = await self._backend.jobs(limit)
         state = self._backend.state
         return _json(msgspec.json.encode(Jobs(jobs, state.wall, state.head.simulated)))
 
     async def _submit(self, request: web.Request) -> web.Response:
-        asked = await _body(request, SubmitJob)
-        job = await self._backend.submit(asked, by=_caller(request))
+        asked = await body(request, SubmitJob)
+        job = await self._backend.submit(asked, by=caller(request))
         return _json(msgspec.json.encode(Submitted(job)), status=201)
 
-    async def _preflight(self, request: web.Request) -> web.Response:
-        asked = await _body(request, PreflightWish)
+    async def _preview(self, request: web.Request) -> web.Response:
+        asked = await body(request, SubmitJob)
+        return _json(msgspec.json.encode(await self._backend.preview(asked)))
+
+    async def _follow_preflight(self, request: web.Request, asked: PreflightWish) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        async with aclosing(self._backend.follow_preflight(asked)) as parts:
+            first = await anext(parts)  # a refusal comes here, when no header was sent
+            async with self._stream(request, response):
+                await response.write(msgspec.json.encode(first) + b"\n")
+                async for part in parts:
+                    await response.write(msgspec.json.encode(part) + b"\n")
+        return response
+
+    async def _preflight(self, request: web.Request) -> web.StreamResponse:
+        asked = await body(request, PreflightWish)
+        if flag(request, "follow"):
+            return await self._follow_preflight(request, asked)
         return _json(msgspec.json.encode(await self._backend.preflight(asked)))
 
     async def _job(self, request: web.Request) -> web.Response:
-        return _json(msgspec.json.encode(await self._find_job(_job_id(request))))
+        return _json(msgspec.json.encode(await self._find_job(job_id(request))))
+
+    async def _job_detail(self, request: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(await self._backend.job_detail(job_id(request))))
 
     async def _find_job(self, wanted: JobId) -> Job:
         known = self._backend.state.jobs.get(wanted)
@@ -239,35 +267,55 @@ class Routes:
         return found
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        return await self._direct(CancelJob(_job_id(request), _caller(request)))
+        return await self._direct(CancelJob(job_id(request), caller(request)))
 
     async def _hold(self, request: web.Request) -> web.Response:
-        return await self._direct(HoldJob(_job_id(request), _caller(request)))
+        return await self._direct(HoldJob(job_id(request), caller(request)))
 
     async def _release(self, request: web.Request) -> web.Response:
-        return await self._direct(ReleaseJob(_job_id(request), _caller(request)))
+        return await self._direct(ReleaseJob(job_id(request), caller(request)))
 
     async def _requeue(self, request: web.Request) -> web.Response:
-        return await self._direct(RequeueJob(_job_id(request), _caller(request)))
+        return await self._direct(RequeueJob(job_id(request), caller(request)))
 
     async def _prioritise(self, request: web.Request) -> web.Response:
-        asked = await _body(request, Priority)
-        return await self._direct(PrioritiseJob(_job_id(request), asked.priority, _caller(request)))
+        asked = await body(request, Priority)
+        return await self._direct(PrioritiseJob(job_id(request), asked.priority, caller(request)))
 
     async def _direct(self, command: JobCommand) -> web.Response:
         await self._backend.direct(command)
         return web.Response(status=204)
 
     async def _log(self, request: web.Request) -> web.StreamResponse:
-        job = _job_id(request)
-        offset = _number(request, "offset", 0, least=-(2**53), most=2**53)
-        limit = _number(request, "limit", PIECE, least=1, most=LARGEST_PIECE)
-        wanted = _log_filter(request)
-        if _number(request, "follow", 0, least=0, most=1):
+        job = job_id(request)
+        offset = number(request, "offset", 0, least=-(2**53), most=2**53)
+        limit = number(request, "limit", PIECE, least=1, most=LARGEST_PIECE)
+        wanted = LogFilter.of(request.query)
+        if flag(request, "follow"):
             return await self._follow(request, job, offset, limit, wanted)
-        chunk = await self._backend.read_log(job, offset=offset, limit=limit, wanted=wanted)
-        headers = {"X-Next-Offset": str(chunk.next_offset), "X-Ended": "true" if chunk.ended else "false"}
+        before = flag(request, "before")
+        chunk = await self._backend.read_log(job, offset=offset, limit=limit, wanted=wanted, before=before)
+        headers = {
+            "X-Start-Offset": str(chunk.start),
+            "X-Next-Offset": str(chunk.next_offset),
+            "X-Size": str(chunk.size),
+            "X-Ended": "true" if chunk.ended else "false",
+        }
         return web.Response(body=chunk.data, content_type="text/plain", headers=headers)
+
+    async def _seek_log(self, request: web.Request) -> web.Response:
+        offset = number(request, "offset", 0, least=0, most=2**53)
+        wanted, backward = LogFilter.of(request.query), flag(request, "before")
+        place = await self._backend.seek_log(job_id(request), offset=offset, wanted=wanted, backward=backward)
+        return _json(msgspec.json.encode(place))
+
+    async def _count_log(self, request: web.Request) -> web.Response:
+        offset = number(request, "offset", 0, least=0, most=2**53)
+        to = number(request, "to", 2**53, least=0, most=2**53)
+        count = await self._backend.count_log(
+            job_id(request), offset=offset, to=to, wanted=LogFilter.of(request.query)
+        )
+        return _json(msgspec.json.encode(count))
 
     async def _follow(
         self, request: web.Request, job: JobId, offset: int, limit: int, wanted: LogFilter
@@ -299,11 +347,11 @@ class Routes:
 
         A stream that fails is cut off without its proper end, which the reader sees.
         """
+        await response.prepare(request)  # who goes away meanwhile: `_answer` ends it
         task = asyncio.current_task()
         if task is not None:
             self._streams.add(task)
         try:
-            await response.prepare(request)
             yield
         except ConnectionError:
             log.debug("the reader of %s went away", request.path)
@@ -316,52 +364,15 @@ class Routes:
                 self._streams.discard(task)
 
 
+def gap_after(size: int) -> float:
+    """Give the seconds after a state of so many bytes in which no other is sent on the same watch."""
+    return min(WIDEST_GAP, max(WATCH_GAP, size / WATCH_RATE))
+
+
 def _json(body: bytes, *, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
-
-
-async def _body(request: web.Request, kind: type[_T]) -> _T:
-    """Decode the body, whatever type of content it claims; an empty one is an empty object."""
-    return msgspec.json.decode(await request.read() or b"{}", type=kind)
-
-
-def _number(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if not least <= number <= most:
-        raise web.HTTPBadRequest(reason=f"{name} takes a whole number from {least} to {most}")
-    return number
-
-
-def _log_filter(request: web.Request) -> LogFilter:
-    """Read which lines are wanted."""
-    fields: dict[str, object] = {
-        name: [part for part in request.query[name].split(",") if part]
-        for name in ("ranks", "streams")
-        if name in request.query
-    }
-    fields |= {name: request.query[name] for name in ("since", "attempt") if name in request.query}
-    return msgspec.convert(fields, LogFilter, strict=False)
-
-
-def _job_id(request: web.Request) -> JobId:
-    return JobId(int(request.match_info["job"]))
 
 
 def _printable(text: str) -> str:
     """Drop what could move a terminal's cursor."""
     return "".join(char for char in text if char.isprintable())
-
-
-def _socket(request: web.Request) -> socket.socket:
-    return request.get_extra_info("socket")
-
-
-def _caller(request: web.Request) -> str:
-    """Name the user at the other end, as the kernel knows them."""
-    return user_name(peer_uid(_socket(request)))

@@ -110,6 +110,9 @@ class ApiServer:
                 return _refuse(400, f"{_one_line(str(error))}. Next: see docs/api.md", "BadRequest")
             except SciabcError as error:
                 return _refuse(_STATUS.get(type(error), 500), _one_line(str(error)), type(error).__name__)
+            except ConnectionError:
+                log.debug("the reader of %s went away", request.path)
+                raise
             except Exception:
                 log.exception("%s %s failed", request.method, request.path)
                 text = "The head service failed at this. Next: read its log, and report it"

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +10,14 @@ from typing import TypeVar
 
 from sciabc_tui.api.messages import (
     EVERY_LINE,
+    JobAttempt,
+    JobDetail,
+    JobPreview,
     LogChunk,
+    LogCount,
     LogFilter,
+    LogPlace,
+    PreflightBegun,
     PreflightCheck,
     PreflightReport,
     PreflightRow,
@@ -19,13 +25,15 @@ from sciabc_tui.api.messages import (
     SubmitJob,
 )
 from sciabc_tui.api.server import ApiServer
+from sciabc_tui.api.works import Begun, Ended, Over, Part, Wish
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import Allocation, CancelJob, Job, JobCommand, JobId, JobState, RequeueJob
+from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
+from sciabc_tui.cluster.job_commands import CancelJob, JobCommand, RequeueJob
 from sciabc_tui.cluster.node import Facts, HostKey, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand
 from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import Head, Listening, LogEntry, Severity, State, Uplink
-from sciabc_tui.errors import CommandRefused, NotFound
+from sciabc_tui.errors import CommandRefused, NotFound, SciabcError
 
 NOW = 1000.0
 WALL = 1_795_269_791.0
@@ -130,7 +138,15 @@ class ScriptedBackend:
         self.report = PreflightReport(
             "Open MPI 5.0.11", (PreflightRow("head", 0.0, (PreflightCheck("ssh", "ok", "this machine"),)),)
         )
+        self.attempts: tuple[JobAttempt, ...] = ()
+        self.previewed: list[SubmitJob] = []
+        self.preview_given = JobPreview("/opt/hello.py", "hello", "Open MPI 5.0.11")
         self.reads = 0
+        self.works: list[tuple[Wish, str]] = []
+        self.parts: Sequence[Part] | SciabcError = (Begun(("head",)), Ended("head", ok=True), Over())
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.closed = asyncio.Event()
         self.wanted = EVERY_LINE
         self._news = asyncio.Event()
 
@@ -194,6 +210,35 @@ class ScriptedBackend:
         self.wishes.append(wish)
         return self.report
 
+    async def follow_preflight(
+        self, wish: PreflightWish
+    ) -> AsyncGenerator[PreflightBegun | PreflightRow, None]:
+        """Give the same row by row, the last node's first."""
+        report = await self.preflight(wish)
+        yield PreflightBegun(report.launcher, tuple(row.node for row in report.rows))
+        for row in reversed(report.rows):
+            yield row
+
+    async def work(self, wish: Wish, *, by: str) -> AsyncGenerator[Part, None]:
+        """Keep the wish; give the parts that the test laid ready, and the last one once it says so."""
+        self.works.append((wish, by))
+        if isinstance(self.parts, SciabcError):
+            raise self.parts
+        try:
+            for part in self.parts:
+                yield part
+                if isinstance(part, Begun):
+                    await self.go_on.wait()
+        finally:
+            self.closed.set()
+
+    async def preview(self, request: SubmitJob) -> JobPreview:
+        """Keep the wish, refuse `missing`; give what the test laid ready."""
+        if Path(request.program).name == "missing":
+            raise CommandRefused(f"program: {request.program} not found. Next: give its path")
+        self.previewed.append(request)
+        return self.preview_given
+
     async def submit(self, request: SubmitJob, *, by: str) -> Job:
         """Play what the program's name tells."""
         word = Path(request.program).name
@@ -232,8 +277,12 @@ class ScriptedBackend:
         """Give the newest."""
         return tuple(sorted(self.state.jobs.values(), key=lambda job: -job.id))[:limit]
 
+    async def job_detail(self, job: JobId) -> JobDetail:
+        """Give the job with the attempts that the test wrote down."""
+        return JobDetail(self._job(job), self.attempts)
+
     async def read_log(
-        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE, before: bool = False
     ) -> LogChunk:
         """Read whole lines, whatever is wanted; a line longer than the limit is given whole."""
         self.reads += 1
@@ -241,9 +290,25 @@ class ScriptedBackend:
         ended = self._job(job).state.ended
         log = self.logs[job]
         start = offset if offset >= 0 else max(0, len(log) + offset)
+        if before:
+            end = log.rfind(b"\n", 0, start) + 1
+            start = log.find(b"\n", max(0, end - limit - 1), end - 1) + 1 if end > limit else 0
+            return LogChunk(log[start:end], end, ended, start, len(log))
         data = log[start : start + limit]
         whole = data[: data.rfind(b"\n") + 1] or log[start : log.find(b"\n", start) + 1]
-        return LogChunk(whole, start + len(whole), ended)
+        return LogChunk(whole, start + len(whole), ended, start, len(log))
+
+    async def seek_log(self, job: JobId, *, offset: int, wanted: LogFilter, backward: bool) -> LogPlace:
+        """Take the question down; every line is wanted."""
+        self.wanted = wanted
+        begin = self.logs[job].rfind(b"\n", 0, max(0, offset - 1)) + 1 if backward else offset
+        return LogPlace(begin, found=begin < len(self.logs[job]))
+
+    async def count_log(self, job: JobId, *, offset: int, to: int, wanted: LogFilter) -> LogCount:
+        """Count all at once."""
+        self.wanted = wanted
+        log = self.logs[job]
+        return LogCount(log.count(b"\n", offset, to), min(to, len(log)), len(log))
 
     def log_news(self, job: JobId) -> AbstractContextManager[LogNews]:
         """Look at a log that lives in memory: each look takes its turn."""

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from sciabc_tui.api import server as api_server
-from sciabc_tui.api.client import LARGEST_REQUEST, Client
+from sciabc_tui.api.client import Client
 from sciabc_tui.api.messages import Refusal, SubmitJob
+from sciabc_tui.api.wire import LARGEST_REQUEST
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.cluster.observations import ApproveHostKey, DrainNode, ForgetNode, ResumeNode

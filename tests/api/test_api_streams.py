@@ -202,6 +202,27 @@ def test_a_silent_service_is_given_up(tmp_path: Path, monkeypatch: pytest.Monkey
             next(Client(tmp_path / "api.sock").watch())
 
 
+def test_close_watch_ends_what_is_being_read(tmp_path: Path) -> None:
+    """Who leaves does not wait for a service that hangs; what is read later is refused at once."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(tmp_path / "api.sock"))
+        listener.listen()
+        client = Client(tmp_path / "api.sock")
+
+        def close() -> None:
+            taken, _ = listener.accept()
+            with taken:
+                taken.recv(1)  # it has asked
+                client.close_watch()
+
+        closer = threading.Thread(target=close)
+        closer.start()
+        for _ in range(2):
+            with pytest.raises(ServiceUnavailable):
+                client.state()
+        closer.join(10)
+
+
 def test_keep_alives_hold_a_quiet_watch(
     service: Serving, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from jobs.hostfile import write_atomically
+from sciabc_tui.cluster.changes import NodeRemoved, PartFailed
 from sciabc_tui.cluster.observations import ForgetNode
 from sciabc_tui.cluster.roster import REMEMBERED_HANDLE
-from sciabc_tui.cluster.state import NodeRemoved, PartFailed
 from sciabc_tui.errors import CommandRefused, ConfigError
 from sciabc_tui.head.ports import Hub
 from sciabc_tui.head.statics import LookUp, StaticNode, StaticNodes, look_up, parse_nodes

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.durations import Instant
 
 
 class Allowance:

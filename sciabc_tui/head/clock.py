@@ -2,7 +2,7 @@
 
 import time
 
-from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.durations import Instant
 
 
 class SystemClock:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import READING_PERIOD, Facts, Instant, Reading
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, Reading
 from sciabc_tui.cluster.observations import FactsRead, Observation, ReadingTaken, StreamClosed, StreamOpened
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.ports import Clock

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import (
     CONTACT_PERIOD,
     READING_PERIOD,
     HostKey,
-    Instant,
     Liveness,
     Node,
     Origin,

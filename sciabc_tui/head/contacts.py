@@ -116,8 +116,8 @@ class _Conversations:
             before, asked = asked, asked_period(self._means.hub.state)
             if before != asked:
                 continue
-            for contact, _ in tuple(self._running.values()):
-                if contact.period not in {None, asked}:
+            for node, (contact, _) in tuple(self._running.items()):
+                if contact.period not in {None, asked} and not self._means.sessions.is_held(node):
                     contact.renew()
                     await asyncio.sleep(1.0 / RENEWALS_A_SECOND)
 

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster import membership, roster
+from sciabc_tui.cluster.changes import ListeningChanged, UplinkChanged
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import CONTACT_PERIOD, READING_PERIOD, Instant, Liveness, Node, Origin, Trust
+from sciabc_tui.cluster.node import CONTACT_PERIOD, READING_PERIOD, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.observations import (
     ApproveHostKey,
     FactsRead,
@@ -25,7 +27,7 @@ from sciabc_tui.cluster.observations import (
     StreamOpened,
 )
 from sciabc_tui.cluster.schedule import total_slots, used_slots
-from sciabc_tui.cluster.state import Listening, ListeningChanged, State, Uplink, UplinkChanged
+from sciabc_tui.cluster.state import Listening, State, Uplink
 from sciabc_tui.errors import SciabcError
 from sciabc_tui.head import demo_script as script
 from sciabc_tui.head.demo_runs import OPENING_JOB, Sleep

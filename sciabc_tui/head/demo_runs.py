@@ -1,4 +1,4 @@
-"""The jobs of the demonstration: no program runs, each line of output says SIMULATED.
+"""The jobs of the demonstration: no program runs, each line of output says SIMULATED or tells progress.
 
 `play` gives the lines of an attempt over time; `DemoRuns` writes them where a real attempt has its log.
 """
@@ -9,13 +9,13 @@ from concurrent.futures import Executor
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from jobs.attempt import AttemptFiles
+from jobs.attempt import AttemptFiles, Order
 from jobs.errors import StoreError
 from jobs.logstore import LogLine, Stream, format_line
 from jobs.spec import JobSpec
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.head.ports import Attempt, Clock, Ending
+from sciabc_tui.head.ports import Attempt, Clock, Ending, Launch, ending_of
 
 OPENING_JOB = SubmitJob(program="powers", ranks=12, name="soak")
 """The job that runs from the start: `powers` over and over, for OPENING_ROUNDS rounds."""
@@ -23,6 +23,9 @@ OPENING_JOB = SubmitJob(program="powers", ranks=12, name="soak")
 OPENING_ROUNDS = 200
 
 MARK = "SIMULATED"
+
+TOLD = "@sciabc progress "
+"""Begins what tells how far a job is: no other mark may stand before it."""
 
 _Line = tuple[float, int | None, str]
 """Seconds after the line before, the rank (None: the launcher), and the text."""
@@ -47,7 +50,8 @@ async def play(attempt: Attempt, clock: Clock, sleep: Sleep = asyncio.sleep) -> 
     for pause, rank, text in _lines(attempt):
         if pause:
             await sleep(pause)
-        line = LogLine(clock.wall(), rank, Stream.OUT, f"{MARK} {text}".encode())
+        words = text if text.startswith(TOLD) else f"{MARK} {text}"
+        line = LogLine(clock.wall(), rank, Stream.OUT, words.encode())
         yield format_line(line)
 
 
@@ -76,6 +80,10 @@ class DemoRuns:
     def check(self, spec: JobSpec) -> None:
         """Refuse nothing."""
 
+    async def preview(self, _: Attempt, /) -> Launch:
+        """Say that nothing would run."""
+        return Launch(self.describe()[0])
+
     async def start(self, attempt: Attempt) -> None:
         """Make the attempt's folder and an empty log."""
         await self._on_disk(attempt, b"")
@@ -96,17 +104,9 @@ class DemoRuns:
         ordered = self._orders.pop(attempt.job, None)
         return ordered or Ending(JobState.COMPLETED, self._clock.wall(), exit_code=0)
 
-    async def end(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: str,
-        *,
-        lost: tuple[str, ...] = (),  # noqa: ARG002 - nobody goes anywhere here
-        again: bool = False,
-    ) -> None:
+    async def end(self, attempt: Attempt, order: Order) -> None:
         """End the attempt now."""
-        self._orders[attempt.job] = Ending(state, self._clock.wall(), reason=reason, again=again)
+        self._orders[attempt.job] = ending_of(order, self._clock.wall())
         playing = self._playing.get(attempt.job)
         if playing is not None:
             playing.cancel()
@@ -136,6 +136,7 @@ def _lines(attempt: Attempt) -> Iterator[_Line]:
     if attempt.spec.name == OPENING_JOB.name:
         for number in range(1, OPENING_ROUNDS + 1):
             yield 3.0, 0, f"round {number} of {OPENING_ROUNDS}"
+            yield 0.0, 0, _told(number, OPENING_ROUNDS)
         return
     match PurePath(attempt.spec.program).stem:
         case "hello":
@@ -151,10 +152,16 @@ def _lines(attempt: Attempt) -> Iterator[_Line]:
             yield 3.0, 0, "done"
 
 
+def _told(done: int, total: int) -> str:
+    return f"{TOLD}{done} of {total}"
+
+
 def _powers(where: tuple[str, ...]) -> Iterator[_Line]:
+    yield 0.0, 0, _told(0, len(where))
     yield 0.5, 0, f"exponent 3 broadcast to {len(where)} ranks, numbers scattered"
     for rank, name in enumerate(where):
         yield 0.2, rank, f"{rank + 1} to the power of 3 is {(rank + 1) ** 3} ({name})"
+        yield 0.0, 0, _told(rank + 1, len(where))
     yield 0.5, 0, f"sum of all: {sum((rank + 1) ** 3 for rank in range(len(where)))}"
 
 
@@ -162,4 +169,5 @@ def _mergesort(where: tuple[str, ...]) -> Iterator[_Line]:
     yield 0.5, 0, f"500,000 numbers scattered to {len(where)} ranks"
     for rank, name in enumerate(where):
         yield 0.2, rank, f"sorts its part on {name}"
+        yield 0.0, 0, _told(rank + 1, len(where))
     yield 1.0, 0, "parts merged; no numbers were sorted and no times were taken"

@@ -9,7 +9,8 @@ import math
 import zlib
 from dataclasses import dataclass
 
-from sciabc_tui.cluster.node import Facts, HostKey, Instant, Reading
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.node import Facts, HostKey, Reading
 
 HEAD_NAME = "headnode-01"
 HEAD_ADDRESS = "10.77.0.1"

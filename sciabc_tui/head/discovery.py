@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 
-from sciabc_tui.cluster.state import Listening, ListeningChanged
+from sciabc_tui.cluster.changes import ListeningChanged
+from sciabc_tui.cluster.state import Listening
 from sciabc_tui.head.ear import Ear
 from sciabc_tui.head.gate import Gate
 from sciabc_tui.head.ingress import ground

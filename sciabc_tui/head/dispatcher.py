@@ -8,24 +8,19 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.attempt import AttemptFiles
+from msgspec.structs import replace as replaced
+
 from jobs.errors import JobsError, SpecError
 from jobs.hostfile import Host
-from jobs.logparts import log_size
-from jobs.logquery import Query, read_matching
-from jobs.logstore import Stream, line_start
 from jobs.spec import JobSpec, Kind, OnNodeLoss, validated, with_priority
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord
-from sciabc_tui.api.messages import EVERY_LINE, LogChunk, LogFilter, SubmitJob
-from sciabc_tui.cluster.job import (
-    Allocation,
+from sciabc_tui.api.messages import EVERY_LINE, JobDetail, JobPreview, LogChunk, LogFilter, SubmitJob
+from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
+from sciabc_tui.cluster.job_commands import (
     CancelJob,
     HoldJob,
-    Job,
     JobCommand,
-    JobId,
-    JobState,
     PrioritiseJob,
     ReleaseJob,
     RequeueJob,
@@ -35,10 +30,13 @@ from sciabc_tui.cluster.node import Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.schedule import Placed, turns
 from sciabc_tui.cluster.state import State
-from sciabc_tui.errors import CommandRefused, NotFound
+from sciabc_tui.errors import CommandRefused
+from sciabc_tui.head.details import detail
 from sciabc_tui.head.ledger import Ledger, attempt_of, begun, job_of, standing
 from sciabc_tui.head.log_news import LogNews, log_news
-from sciabc_tui.head.ports import Clock, Hub, Runs
+from sciabc_tui.head.log_reads import LogReads
+from sciabc_tui.head.ports import Attempt, Clock, Hub, Runs
+from sciabc_tui.head.preview import previewed, turn_of
 from sciabc_tui.head.users import Users, login_identity, login_user
 from sciabc_tui.head.watchman import Watchman, pending_again
 
@@ -69,6 +67,8 @@ class Dispatcher:
         self._hub = hub
         self._runs = runs
         self._ledger = ledger
+        self.logs = LogReads(ledger)
+        self.starts = ledger.starts
         self._folder = folder
         self._users = users
         self._clock = clock
@@ -82,6 +82,7 @@ class Dispatcher:
                 if record.state is StoredState.RUNNING:
                     group.create_task(self._watchman.follow(record))
             group.create_task(self._watchman.look_out_for_losses())
+            group.create_task(self._watchman.read_progress())
             seen = -1
             while True:
                 state = await hub.changed(seen)
@@ -95,6 +96,34 @@ class Dispatcher:
         Raises:
             CommandRefused: It can't be run as it stands; names the field and the next step.
         """
+        spec = await self._checked(request)
+        try:
+            record = await self._ledger.add(spec, self._clock.wall())
+        except JobsError as error:
+            raise CommandRefused(str(error)) from error
+        job = job_of(record)
+        self._hub.publish([JobSubmitted(job, by)])
+        return job
+
+    async def preview(self, request: SubmitJob) -> JobPreview:
+        """Check a job as `submit` does, and say what would become of it now; nothing is done.
+
+        Raises:
+            CommandRefused: It can't be run as it stands; names the field and the next step.
+        """
+        spec = await self._checked(request)
+        newest = await self._ledger.newest(1)
+        number = JobId(newest[0].id + 1 if newest else 1)
+        state = self._hub.state
+        job = job_of(JobRecord(number, spec, StoredState.PENDING, self._clock.wall()))
+        turn, ahead = turn_of(state, job)
+        places = turn.allocation if isinstance(turn, Placed) else ()
+        where = hosts(state, places, users=self._users)
+        attempt = Attempt(number, 1, spec, where, self._folder / f"{number}" / "attempt-1")
+        return await previewed(self._runs, attempt, turn, ahead)
+
+    async def _checked(self, request: SubmitJob) -> JobSpec:
+        """Give what is asked with every field checked and every path resolved."""
         _, problem = self._runs.describe()
         if problem:
             raise CommandRefused(problem)
@@ -102,12 +131,9 @@ class Dispatcher:
         try:
             spec = await self._ledger.on_disk(lambda: validated(_asked(request), total_slots=limit or None))
             self._runs.check(spec)
-            record = await self._ledger.add(spec, self._clock.wall())
-        except (SpecError, JobsError) as error:
+        except JobsError as error:
             raise CommandRefused(str(error)) from error
-        job = job_of(record)
-        self._hub.publish([JobSubmitted(job, by)])
-        return job
+        return spec
 
     async def direct(self, command: JobCommand) -> None:
         """Do with a job what an operator asked.
@@ -130,6 +156,18 @@ class Dispatcher:
         shown = self._hub.state.jobs
         return tuple(shown.get(JobId(record.id)) or job_of(record) for record in records)
 
+    async def detail(self, job: JobId) -> JobDetail:
+        """Give a job with all its attempts.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        record = await self._ledger.record(job)
+        found = await self._ledger.on_disk(lambda: detail(record, self._folder))
+        if (shown := self._hub.state.jobs.get(job)) is None:
+            return found
+        return replaced(found, job=replace(found.job, progress=shown.progress, metrics=shown.metrics))
+
     async def read_log(
         self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
     ) -> LogChunk:
@@ -138,18 +176,7 @@ class Dispatcher:
         Raises:
             NotFound: There is no such job or attempt, or its files were removed.
         """
-        record = await self._ledger.record(job)
-        number = wanted.attempt or record.attempt
-        if number > record.attempt:
-            raise NotFound(f"Job {job} has no attempt {number}. Next: sciabc-tui logs {job}")
-        if not record.dir:
-            if record.state.final and record.attempt:
-                raise NotFound(f"The log of job {job} was removed (jobs.keep). Next: run it again")
-            return LogChunk(b"", 0, record.state.final)
-        path = AttemptFiles(Path(record.dir).with_name(f"attempt-{number}")).log
-        query = Query(frozenset(wanted.ranks), frozenset(map(Stream, wanted.streams)), wanted.since)
-        data, following, end = await self._ledger.on_disk(lambda: _read(path, query, offset, limit))
-        return LogChunk(data, following, end and (record.state.final or number < record.attempt))
+        return await self.logs.read(job, offset=offset, limit=limit, wanted=wanted)
 
     def log_news(self, job: JobId) -> AbstractContextManager[LogNews]:
         """Begin to look at a job's log: what is written from here on is told."""
@@ -169,7 +196,7 @@ class Dispatcher:
                 )
                 await self._ledger.keep(ended, JobEnded(job_of(ended)))
                 return
-        await self._watchman.end(record, JobState.CANCELLED, reason)
+        await self._watchman.end(record, StoredState.CANCELLED, reason)
 
     async def _move(self, command: HoldJob | ReleaseJob | PrioritiseJob) -> None:
         async with self._ledger.deciding:
@@ -192,10 +219,12 @@ class Dispatcher:
 
     async def _start_what_fits(self, state: State, group: asyncio.TaskGroup) -> None:
         for turn in turns(state):
-            if isinstance(turn.outcome, Placed):
+            if not isinstance(turn.outcome, Placed):
+                reason = turn.outcome.reason
+            elif not (reason := self.starts.why_not):
                 await self._start(turn.job, turn.outcome, group)
-            elif turn.outcome.reason != turn.job.reason:
-                await self._tell_wait(turn.job, turn.outcome.reason)
+            if reason and reason != turn.job.reason:
+                await self._tell_wait(turn.job, reason)
 
     async def _tell_wait(self, job: Job, reason: str) -> None:
         async with self._ledger.deciding:
@@ -224,7 +253,7 @@ class Dispatcher:
             state = self._hub.state
             nodes = [state.nodes.get(part.node) for part in placed.allocation]
             there = all(node is not None and node.schedulable for node in nodes)
-            if record.state is not StoredState.PENDING or record.held_by or not there:
+            if record.state is not StoredState.PENDING or record.held_by or not there or self.starts.why_not:
                 return None  # decided anew with the next state
             number = record.attempt + 1
             record = replace(
@@ -295,12 +324,3 @@ def _asked(request: SubmitJob) -> JobSpec:
         outputs=request.outputs,
         grow=request.grow,
     )
-
-
-def _read(path: Path, query: Query, offset: int, limit: int) -> tuple[bytes, int, bool]:
-    """Read whole lines; give them, where to go on, and whether that is the end of what can be read."""
-    size = log_size(path)
-    start = offset if offset >= 0 else line_start(path, max(0, size + offset))
-    data, following = read_matching(path, query, start, limit)
-    # a killed runner may leave a begun line, which is never more than that
-    return data, following, following >= size or following == start

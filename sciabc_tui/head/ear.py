@@ -137,6 +137,9 @@ class Ear:
             tune(endpoint.zeroconf, self._place.interface)
             guard(endpoint.zeroconf, self._gate)
             endpoint.zeroconf.async_add_listener(_Listener(self._on_record), None)
+            # What came until now nobody has noted, nor weighed at the gate: kept, it would be named as known
+            # in every question, and that node would never answer.
+            evict(endpoint.zeroconf, dict.fromkeys(instances(endpoint.zeroconf), 0.0))
             self._turn(hears=True)
             await self._work(endpoint.zeroconf)
         finally:

@@ -5,6 +5,7 @@ ContactFailed             a node could not be used; caught by the contact with t
   HostKeyMismatch         somebody answered with another key than the approved one; no login was tried
   LoginDenied             the host key is right, but the node does not let the head in or sends nothing
 StagingFailed             a job's files could not be copied to a node; the text names it and the next step
+  StagingCutOff           the connection with the node was lost meanwhile: another one may do
 """
 
 from sciabc_tui.cluster.node import HostKey
@@ -45,3 +46,7 @@ class LoginDenied(ContactFailed):
 
 class StagingFailed(SciabcError):
     """A job's files could not be copied to a node; the text names it and the next step."""
+
+
+class StagingCutOff(StagingFailed):
+    """The connection with the node was lost while files were copied."""

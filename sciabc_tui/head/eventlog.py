@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from sciabc_tui.cluster.state import LOG_LENGTH, LogEntry, PartFailed
+from sciabc_tui.cluster.changes import PartFailed
+from sciabc_tui.cluster.state import LOG_LENGTH, LogEntry
 from sciabc_tui.head.ports import Hub
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from sciabc_tui.cluster.node import Instant
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.head.allowance import Allowance, Turns
 from sciabc_tui.head.ingress import Ground
 from sciabc_tui.head.ports import Clock

@@ -1,9 +1,9 @@
 """When a job that asked for it is launched again, with more ranks, because nodes joined."""
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.growth import Growth, growth
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.state import State
 
 SETTLED = 10.0

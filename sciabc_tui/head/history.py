@@ -12,8 +12,9 @@ import math
 from array import array
 from collections.abc import Iterable
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import Instant, Node, Reading
+from sciabc_tui.cluster.node import Node, Reading
 from sciabc_tui.cluster.series import SPANS, Series
 from sciabc_tui.head.ports import Clock, Hub
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sciabc_tui.cluster import membership
+from sciabc_tui.cluster.changes import Draft, Event, logged
 from sciabc_tui.cluster.narrator import Narrator
 from sciabc_tui.cluster.observations import NodeCommand, Observation
-from sciabc_tui.cluster.state import Draft, Event, Severity, State, logged
+from sciabc_tui.cluster.state import Severity, State
 from sciabc_tui.cluster.wording import Line, Names
 from sciabc_tui.head.ports import Clock
 

@@ -44,8 +44,10 @@ class FolderNews:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._descriptor >= 0:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-            os.close(self._descriptor)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._descriptor)
+            # the kernel takes 10 ms for it (it waits for its readers: inotify_release), too long for a loop
+            loop.run_in_executor(None, os.close, self._descriptor)
 
     def watch(self, folder: Path) -> bool:
         """Tell of this folder too; return whether that is new: what was there before is not told."""

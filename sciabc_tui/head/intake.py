@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable
 
+from sciabc_tui.cluster.changes import SightingRefused
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.joining import UNAPPROVED_LIMIT
-from sciabc_tui.cluster.node import Instant, Liveness, Trust
+from sciabc_tui.cluster.node import Liveness, Trust
 from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
-from sciabc_tui.cluster.state import SightingRefused, State
+from sciabc_tui.cluster.state import State
 from sciabc_tui.head.gate import Gate
 from sciabc_tui.head.ingress import Announcement, Ground, Refused, Verdict, handle, judge
 from sciabc_tui.head.ports import Clock, Hub

@@ -6,8 +6,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sciabc_tui.cluster.changes import PartFailed
 from sciabc_tui.cluster.node import Node
-from sciabc_tui.cluster.state import PartFailed, State
+from sciabc_tui.cluster.state import State
 from sciabc_tui.head.ports import Hub
 
 T = TypeVar("T")

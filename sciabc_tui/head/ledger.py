@@ -10,12 +10,14 @@ from jobs.hostfile import ranks_of
 from jobs.spec import JobSpec
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord, JobStore
+from sciabc_tui.cluster.changes import JobsLoaded
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState, OnNodeLoss
 from sciabc_tui.cluster.job_events import JobEvent, JobStarted, JobWaited
-from sciabc_tui.cluster.state import JOBS_LENGTH, JobsLoaded
+from sciabc_tui.cluster.state import JOBS_LENGTH
 from sciabc_tui.errors import NotFound
 from sciabc_tui.head.ports import Attempt, Hub
+from sciabc_tui.head.power_starts import Starts
 
 T = TypeVar("T")
 
@@ -26,15 +28,19 @@ class Ledger:
     """Keeps the records; one worker thread reads and writes them.
 
     Attributes:
-        deciding: Held from reading a record to writing it, so that a start, an end and an operator's word
-            can't overtake each other.
+        starts: Whether jobs may start, and the lock under which that is decided.
     """
 
     def __init__(self, hub: Hub, store: JobStore, disk: Executor) -> None:
         self._hub = hub
         self._store = store
         self._disk = disk
-        self.deciding = asyncio.Lock()
+        self.starts = Starts()
+
+    @property
+    def deciding(self) -> asyncio.Lock:
+        """Held from reading a record to writing it: see `Starts`."""
+        return self.starts.deciding
 
     async def load(self) -> tuple[JobRecord, ...]:
         """Show the jobs of earlier runs of the service; give those that have not ended, oldest first."""

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from sciabc_tui.cluster.node import READING_PERIOD, Facts, Instant, Reading
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, Reading
 from sciabc_tui.cluster.observations import FactsRead, HeadSighted, ReadingTaken, StreamOpened
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.head.ingress import host_label
@@ -151,7 +152,8 @@ class LocalLoad:
     def _look_seldom(self, now: Instant) -> None:
         if now >= self._disk_due:
             usage = psutil.disk_usage("/")
-            self._disk = usage.used, usage.total
+            # what is kept for root counts for nobody else: as df(1) reckons its per cent
+            self._disk = usage.used, usage.used + usage.free
             self._disk_due = now + DISK_PERIOD
         if self._flags is not None:
             self._note_throttle(_line(self._flags))

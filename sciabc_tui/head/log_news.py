@@ -25,7 +25,7 @@ class LogNews:
         self._job = job
         self._folder = folder
         self._files = files
-        self._told = self._now()
+        self._told = self._stand()
         self._loop = asyncio.get_running_loop()
         self._again_at = 0.0
 
@@ -49,8 +49,13 @@ class LogNews:
         return self._hub.state.jobs.get(self._job)
 
     def _moved(self) -> bool:
-        before, self._told = self._told, self._now()
+        before, self._told = self._told, self._stand()
         return before != self._told
+
+    def _stand(self) -> tuple[int, bool]:
+        """What of the job's state matters for its log; its other changes are no reason for a look."""
+        now = self._now()
+        return (now.attempt, now.state.ended) if now else (0, True)
 
     async def _until_it_moves(self) -> None:
         while not self._moved():

@@ -6,11 +6,13 @@ minute anyway, in case the kernel had to drop a message.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol, TypeAlias, cast
 
 from pyroute2 import AsyncIPRoute  # pyright: ignore[reportMissingTypeStubs] - it has none
+from pyroute2.netlink.exceptions import NetlinkError  # pyright: ignore[reportMissingTypeStubs] - as above
 
 from sciabc_tui.head.network import Address, DefaultRoute, Link, Network
 from sciabc_tui.head.ports import Hub
@@ -98,19 +100,17 @@ class NetlinkWatch:
             NetlinkError: The kernel refused (as a group).
         """
         del hub
-        ears, eyes = _open(), _open()
+        eyes = _open()
         dirty = asyncio.Event()
         try:
-            await ears.bind(_GROUPS)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_listen(ears, dirty), name="netlink events")
+                tasks.create_task(_listen(dirty), name="netlink events")
                 while True:
                     dirty.clear()
                     self._keep(await look(eyes))
                     await _wait(dirty, LOOK_ANYWAY)
                     await asyncio.sleep(COALESCE)
         finally:
-            ears.close()
             eyes.close()
 
     def _keep(self, snapshot: Network) -> None:
@@ -125,10 +125,21 @@ def _open() -> Rtnl:
     return cast("Rtnl", AsyncIPRoute())
 
 
-async def _listen(ears: Rtnl, dirty: asyncio.Event) -> None:
+async def _listen(dirty: asyncio.Event) -> None:
+    """Hear of changes. Where there were more than the socket holds, hear anew, and have all looked at."""
     while True:
-        async for _ in ears.get():
+        ears = _open()
+        try:
+            await ears.bind(_GROUPS)
             dirty.set()
+            while True:
+                async for _ in ears.get():
+                    dirty.set()
+        except (OSError, NetlinkError) as error:
+            if error.args[0] != errno.ENOBUFS:
+                raise
+        finally:
+            ears.close()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
@@ -149,11 +160,9 @@ async def look(route: Rtnl) -> Network:
     links = [_link(message) async for message in await route.link("dump")]
     names = {link.index: link.name for link in links}
     addresses = [_address(message, names) async for message in await route.addr("dump")]
-    routes = [_route(message, names) async for message in await route.route("dump")]
+    routes = [way async for message in await route.route("dump") for way in _routes(message, names)]
     return Network(
-        tuple(links),
-        tuple(address for address in addresses if address is not None),
-        tuple(way for way in routes if way is not None),
+        tuple(links), tuple(address for address in addresses if address is not None), tuple(routes)
     )
 
 
@@ -198,28 +207,23 @@ def _address(message: Message, names: dict[int, str]) -> Address | None:
     )
 
 
-def _route(message: Message, names: dict[int, str]) -> DefaultRoute | None:
+def _routes(message: Message, names: dict[int, str]) -> list[DefaultRoute]:
+    """Read a route; one over several next hops is as many routes."""
     family = _FAMILIES.get(_number(message, "family"))
     table = _number(message, "table")
     if family is None or _number(message, "dst_len") or table != _MAIN_TABLE:
-        return None
-    interface = names.get(_interface_index(message))
-    if interface is None or _number(message, "type") != _RTN_UNICAST:
-        return None
-    return DefaultRoute(
-        interface,
-        family,
-        metric=_number(message, "priority"),
-        gateway=_text(message, "gateway"),
-        source=_text(message, "prefsrc"),
-    )
-
-
-def _interface_index(message: Message) -> int:
-    """Give the interface of a route; of several next hops the first."""
+        return []
+    if _number(message, "type") != _RTN_UNICAST:
+        return []
     hops = message.get("multipath")
-    if isinstance(hops, list) and hops:
-        first = cast("dict[str, object]", hops[0])
-        index = first.get("oif")
-        return index if isinstance(index, int) else 0
-    return _number(message, "oif")
+    return [
+        DefaultRoute(
+            names[index],
+            family,
+            metric=_number(message, "priority"),
+            gateway=_text(hop, "gateway"),
+            source=_text(message, "prefsrc"),
+        )
+        for hop in (cast("list[Message]", hops) if isinstance(hops, list) else [message])
+        if (index := _number(hop, "oif")) in names
+    ]

@@ -113,7 +113,7 @@ function network(  line, part, found) {
 }
 function disk(  part, n) {
   n = split(last_line("df -kP / 2>/dev/null"), part, " ")
-  if (n >= 6) printf "D\t%s\t%s\n", part[n - 3], part[n - 4]
+  if (n >= 6) printf "D\t%s\t%.0f\n", part[n - 3], part[n - 3] + part[n - 2]
 }
 function throttle(  text) {
   if (flags_path == "") {

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from jobs.attempt import Order
 from jobs.hostfile import Host
 from jobs.spec import JobSpec
+from sciabc_tui.cluster.changes import Event
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.observations import Observation
-from sciabc_tui.cluster.state import Event, State
+from sciabc_tui.cluster.state import State
 
 
 class Clock(Protocol):
@@ -85,6 +87,21 @@ class Ending:
     """When it began there, likewise."""
 
 
+def ending_of(order: Order, at: float) -> Ending:
+    """Give the end of an attempt that was ordered before anything of it ran."""
+    return Ending(JobState(order.state.value), at, reason=order.reason, again=order.again)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How an attempt would be launched."""
+
+    launcher: str
+    """By what, such as `Open MPI 5.0.11`."""
+    argv: tuple[str, ...] = ()
+    """The command line; empty where there is none, or it is not known yet."""
+
+
 class Runs(Protocol):
     """Launches attempts. `sciabc_tui.head.runs.MpiRuns` is the real one."""
 
@@ -94,6 +111,13 @@ class Runs(Protocol):
 
     def check(self, spec: JobSpec) -> None:
         """Refuse what no launcher here can do. Raises `jobs.errors.JobsError`."""
+        ...
+
+    async def preview(self, attempt: Attempt, /) -> Launch:
+        """Say how an attempt would be launched, and launch nothing; without hosts, only by what.
+
+        Raises `jobs.errors.JobsError` if it could not be.
+        """
         ...
 
     async def start(self, attempt: Attempt) -> None:
@@ -107,22 +131,11 @@ class Runs(Protocol):
         """
         ...
 
-    async def end(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: str,
-        *,
-        lost: tuple[str, ...] = (),
-        again: bool = False,
-    ) -> None:
+    async def end(self, attempt: Attempt, order: Order) -> None:
         """Make the attempt end.
 
         Args:
             attempt: Which one.
-            state: What is told of it then.
-            reason: Why, likewise.
-            lost: Names of its hosts that do not answer any more; nobody waits for them.
-            again: Whether it is ended so that the job can be launched again.
+            order: Why, and what is told of it then.
         """
         ...

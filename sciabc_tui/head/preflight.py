@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +23,21 @@ from jobs.preflight import ENDED, GREETED, HELLO, TIMED, Wanted, parse, script
 from jobs.prepare import Site
 from jobs.spec import JobSpec, Kind, validated
 from jobs.sshconfig import ssh_config
-from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow, PreflightWish
+from sciabc_tui.api.messages import (
+    PreflightBegun,
+    PreflightCheck,
+    PreflightReport,
+    PreflightRow,
+    PreflightWish,
+)
 from sciabc_tui.cluster.job import Allocation
 from sciabc_tui.cluster.node import Node, Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound
+from sciabc_tui.head import remote_nodes
 from sciabc_tui.head.dispatcher import hosts
+from sciabc_tui.head.ingress import printable
 from sciabc_tui.head.ports import Clock
 from sciabc_tui.head.runs import Surroundings
 from sciabc_tui.head.users import Users
@@ -94,7 +102,13 @@ class Preflight:
         self._kept: dict[tuple[Host, Wanted], _Kept] = {}
 
     async def run(self, state: State, wish: PreflightWish) -> PreflightReport:
-        """Ask the nodes that are wanted.
+        """Ask the nodes that are wanted. Raises what `follow` raises."""
+        return await whole(self.follow(state, wish))
+
+    async def follow(
+        self, state: State, wish: PreflightWish
+    ) -> AsyncGenerator[PreflightBegun | PreflightRow, None]:
+        """Say which nodes are asked, then what each of them said as soon as it did.
 
         Raises:
             NotFound: There is no node of that name.
@@ -108,11 +122,23 @@ class Preflight:
             raise CommandRefused(str(error)) from error
         self._forget_old()
         until = time.monotonic() + WHOLE
-        async with asyncio.TaskGroup() as group:
-            rows = [
-                group.create_task(self._row(host, wanted, until=until, fresh=wish.fresh)) for host in asked
-            ]
-        return PreflightReport(wanted.launcher.title, tuple(row.result() for row in rows))
+        yield PreflightBegun(wanted.launcher.title, tuple(host.name for host in asked))
+        asking: dict[asyncio.Future[tuple[Check, ...]], Host] = {}
+        try:
+            for host in asked:
+                kept = None if wish.fresh else self._kept.get((host, wanted))
+                if kept is None:
+                    asking[loop.run_in_executor(self._worker, self._ask, host, wanted, until)] = host
+                else:
+                    yield self._row(host, kept)
+            while asking:
+                done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                for said in done:
+                    host = asking.pop(said)
+                    yield self._row(host, self._keep(host, wanted, said.result()))
+        finally:
+            for unheard in asking:
+                unheard.cancel()  # one that was not asked yet never is
 
     def _hosts(self, state: State, nodes: Sequence[Node]) -> tuple[Host, ...]:
         parts = tuple(Allocation(node.id, node.name, max(1, node.slots)) for node in nodes)
@@ -137,17 +163,16 @@ class Preflight:
             each=spec.each,
         )
 
-    async def _row(self, host: Host, wanted: Wanted, *, until: float, fresh: bool) -> PreflightRow:
-        kept = None if fresh else self._kept.get((host, wanted))
-        if kept is None:
-            loop = asyncio.get_running_loop()
-            checks = await loop.run_in_executor(self._worker, self._ask, host, wanted, until)
-            kept = _Kept(checks, self._clock.monotonic())
-            # who mended something must see that at once, without another word
-            if not any(check.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for check in checks):
-                self._kept[host, wanted] = kept
-            else:
-                self._kept.pop((host, wanted), None)
+    def _keep(self, host: Host, wanted: Wanted, checks: tuple[Check, ...]) -> _Kept:
+        kept = _Kept(checks, self._clock.monotonic())
+        # who mended something must see that at once, without another word
+        if not any(check.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for check in checks):
+            self._kept[host, wanted] = kept
+        else:
+            self._kept.pop((host, wanted), None)
+        return kept
+
+    def _row(self, host: Host, kept: _Kept) -> PreflightRow:
         age = max(0.0, self._clock.monotonic() - kept.at)
         return PreflightRow(host.name, age, tuple(map(_message, kept.checks)))
 
@@ -289,9 +314,29 @@ class DemoPreflight:
 
     async def run(self, state: State, wish: PreflightWish) -> PreflightReport:
         """Give a grid in which nothing is known."""
+        return await whole(self.follow(state, wish))
+
+    async def follow(
+        self, state: State, wish: PreflightWish
+    ) -> AsyncGenerator[PreflightBegun | PreflightRow, None]:
+        """Give the same, row by row."""
         checks = tuple(PreflightCheck(subject.value, "unknown", "SIMULATED") for subject in Subject)
-        rows = tuple(PreflightRow(node.name, 0.0, checks) for node in chosen(state, wish))
-        return PreflightReport("SIMULATED, no MPI", rows)
+        nodes = chosen(state, wish)
+        yield PreflightBegun("SIMULATED, no MPI", tuple(node.name for node in nodes))
+        for node in nodes:
+            yield PreflightRow(node.name, 0.0, checks)
+
+
+async def whole(parts: AsyncGenerator[PreflightBegun | PreflightRow, None]) -> PreflightReport:
+    """Wait for every row; the report has them in the order in which the nodes were named."""
+    begun, rows = PreflightBegun("", ()), dict[str, PreflightRow]()
+    async with contextlib.aclosing(parts):
+        async for part in parts:
+            if isinstance(part, PreflightBegun):
+                begun = part
+            else:
+                rows[part.node] = part
+    return PreflightReport(begun.launcher, tuple(rows[node] for node in begun.nodes))
 
 
 def chosen(state: State, wish: PreflightWish) -> tuple[Node, ...]:
@@ -299,15 +344,17 @@ def chosen(state: State, wish: PreflightWish) -> tuple[Node, ...]:
 
     Raises:
         NotFound: There is no node of that name.
-        CommandRefused: There is nothing to check.
+        CommandRefused: There is nothing to check, or two have that name.
     """
-    by_name = {node.name: node for node in state.nodes.values()}
-    for name in (*wish.nodes, *wish.exclude):
-        if name not in by_name:
-            raise NotFound(f"There is no node {_shown(name)}. Next: sciabc-tui nodes")
-    wanted = [by_name[name] for name in dict.fromkeys(wish.nodes)] or [
-        node for node in state.nodes.values() if node.id == HEAD or _takes_jobs(node)
-    ]
+    names = {node.name for node in state.nodes.values()}
+    for name in wish.exclude:
+        if name not in names:
+            raise NotFound(f"There is no node {printable(name)}. Next: sciabc-tui nodes")
+    wanted = (
+        remote_nodes.chosen(state, wish.nodes)
+        if wish.nodes
+        else [node for node in state.nodes.values() if node.id == HEAD or _takes_jobs(node)]
+    )
     found = [node for node in wanted if node.name not in wish.exclude]
     if not found:
         raise CommandRefused("There is no node to check. Next: sciabc-tui nodes")
@@ -319,17 +366,13 @@ def _takes_jobs(node: Node) -> bool:
     return node.present and node.trust is Trust.TRUSTED and node.drained is None
 
 
-def _shown(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable())[:80]
-
-
 def _message(check: Check) -> PreflightCheck:
     return PreflightCheck(check.subject.value, check.verdict.value, check.value, check.fix)
 
 
 def _flavour(text: str) -> str:
     if text not in {"", *Flavour}:
-        raise SpecError("launcher", f"{_shown(text)} is no MPI. Next: give one of {', '.join(Flavour)}")
+        raise SpecError("launcher", f"{printable(text)} is no MPI. Next: give one of {', '.join(Flavour)}")
     return text
 
 

@@ -17,7 +17,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sciabc_tui.cluster.node import READING_PERIOD, Facts, Instant, Reading
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.node import READING_PERIOD, Facts, Reading
 from sciabc_tui.head import node_program
 
 MARKER = "sciabc-readings-2"

@@ -21,13 +21,14 @@ from jobs.attempt import (
 from jobs.errors import JobsError, LauncherMissing, LauncherRefused
 from jobs.hostfile import Host
 from jobs.launchers import Launcher, choose, detect, detect_all
-from jobs.prepare import Site, prepare
+from jobs.prepare import Site, planned, prepare
 from jobs.spec import JobSpec, OnNodeLoss
 from jobs.staging import keeps_checkpoint, may_be_copied
 from jobs.states import JobState as StoredState
 from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.head.errors import StagingFailed
-from sciabc_tui.head.ports import Attempt, Clock, Ending
+from sciabc_tui.head.ports import Attempt, Clock, Ending, Launch, ending_of
+from sciabc_tui.head.preview import TOKEN
 from sciabc_tui.head.runners import give_order, gone, living
 from sciabc_tui.head.staging_load import remove_marks
 
@@ -108,6 +109,10 @@ class MpiRuns:
         """Refuse what no launcher here can do."""
         self._chosen(spec, ())
 
+    async def preview(self, attempt: Attempt) -> Launch:
+        """Say how an attempt would be launched; nothing is written."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._preview, attempt)
+
     async def start(self, attempt: Attempt) -> None:
         """Write the attempt's plan and start its runner; where nodes may lack files, `ended` starts it."""
         plan = await asyncio.get_running_loop().run_in_executor(self._worker, self._start, attempt)
@@ -126,22 +131,32 @@ class MpiRuns:
             return await loop.run_in_executor(self._worker, self._never_launched, attempt)
         return self._from(status)
 
-    async def end(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: str,
-        *,
-        lost: tuple[str, ...] = (),
-        again: bool = False,
-    ) -> None:
+    async def end(self, attempt: Attempt, order: Order) -> None:
         """Make the runner end the launcher, by force after a grace; or the copying of files, at once."""
         if (waiting := self._unlaunched.get(attempt.job)) is not None:
-            waiting.ordered = Ending(state, self._clock.wall(), reason=reason, again=again)
+            waiting.ordered = ending_of(order, self._clock.wall())
             if waiting.staging is not None:
                 waiting.staging.cancel()
-        order = Order(StoredState(state.value), reason, lost, again)
         await asyncio.get_running_loop().run_in_executor(self._worker, give_order, attempt.folder, order)
+
+    def _preview(self, attempt: Attempt) -> Launch:
+        launcher = self._chosen(attempt.spec, self._surroundings.flavours(attempt.hosts))
+        if not attempt.hosts:
+            return Launch(launcher.title)
+        plan = planned(
+            attempt.folder,
+            launcher,
+            attempt.spec,
+            attempt.hosts,
+            job=attempt.job,
+            attempt=attempt.number,
+            token=TOKEN,
+            site=self._site_now(),
+        )
+        return Launch(launcher.title, plan.argv)
+
+    def _site_now(self) -> Site:
+        return replace(self._site, cluster_networks=self._surroundings.networks())
 
     def _start(self, attempt: Attempt) -> AttemptPlan | None:
         launcher = self._chosen(attempt.spec, self._surroundings.flavours(attempt.hosts))
@@ -153,7 +168,7 @@ class MpiRuns:
             job=attempt.job,
             attempt=attempt.number,
             token=secrets.token_hex(16),
-            site=replace(self._site, cluster_networks=self._surroundings.networks()),
+            site=self._site_now(),
         )
         spec = attempt.spec
         if any(not host.local for host in attempt.hosts) and (may_be_copied(spec) or keeps_checkpoint(spec)):
@@ -193,8 +208,7 @@ class MpiRuns:
         with contextlib.suppress(JobsError):
             remove_marks(attempt.spec, read_plan(attempt.folder))
             if (order := read_order(attempt.folder)) is not None:
-                state = JobState(order.state.value)
-                return Ending(state, self._clock.wall(), reason=order.reason, again=order.again)
+                return ending_of(order, self._clock.wall())
         return None
 
     def _chosen(self, spec: JobSpec, node_mpi: Iterable[str]) -> Launcher:

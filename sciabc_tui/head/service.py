@@ -2,24 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from sciabc_tui.api.messages import (
     EVERY_LINE,
+    JobDetail,
+    JobPreview,
     LogChunk,
+    LogCount,
     LogFilter,
+    LogPlace,
+    PreflightBegun,
     PreflightReport,
+    PreflightRow,
     PreflightWish,
     SubmitJob,
 )
+from sciabc_tui.api.works import Part as WorkPart
+from sciabc_tui.api.works import Wish
+from sciabc_tui.cluster.changes import PartFailed
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import Job, JobCommand, JobId
+from sciabc_tui.cluster.job import Job, JobId
+from sciabc_tui.cluster.job_commands import JobCommand
 from sciabc_tui.cluster.observations import ForgetNode, NodeCommand, Ticked
 from sciabc_tui.cluster.series import Series
-from sciabc_tui.cluster.state import LogEntry, PartFailed, State
+from sciabc_tui.cluster.state import LogEntry, State
 from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.dispatcher import Dispatcher
 from sciabc_tui.head.eventlog import EventLog
@@ -28,6 +38,7 @@ from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.log_news import LogNews
 from sciabc_tui.head.nodes_txt import hostfile
 from sciabc_tui.head.ports import Adapter, Clock, Hub
+from sciabc_tui.head.works import Works
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +59,12 @@ class Preflights(Protocol):
         """Ask; raises `NotFound` or `CommandRefused`."""
         ...
 
+    def follow(
+        self, state: State, wish: PreflightWish
+    ) -> AsyncGenerator[PreflightBegun | PreflightRow, None]:
+        """Ask, and tell of each node as soon as it has answered; raises the same."""
+        ...
+
 
 class HeadService:
     """What the API serves: the state, and what may be asked of it."""
@@ -60,6 +77,7 @@ class HeadService:
         added: AddedNodes,
         historian: Historian,
         preflight: Preflights,
+        works: Works,
     ) -> None:
         self._hub = hub
         self._dispatcher = dispatcher
@@ -67,6 +85,7 @@ class HeadService:
         self._added = added
         self._historian = historian
         self._preflight = preflight
+        self._works = works
 
     @property
     def state(self) -> State:
@@ -112,6 +131,10 @@ class HeadService:
         """
         return await self._preflight.run(self._hub.state, wish)
 
+    def follow_preflight(self, wish: PreflightWish) -> AsyncGenerator[PreflightBegun | PreflightRow, None]:
+        """Check nodes, and tell of each as soon as it has answered; raises what `preflight` raises."""
+        return self._preflight.follow(self._hub.state, wish)
+
     async def submit(self, request: SubmitJob, *, by: str) -> Job:
         """Check a job and put it into the queue.
 
@@ -119,6 +142,14 @@ class HeadService:
             CommandRefused: It can't be run as it stands.
         """
         return await self._dispatcher.submit(request, by=by)
+
+    async def preview(self, request: SubmitJob) -> JobPreview:
+        """Check a job, and say what would become of it now.
+
+        Raises:
+            CommandRefused: It can't be run as it stands.
+        """
+        return await self._dispatcher.preview(request)
 
     async def direct(self, command: JobCommand) -> None:
         """Do with a job what an operator asked.
@@ -133,19 +164,43 @@ class HeadService:
         """Give the newest jobs, newest first."""
         return await self._dispatcher.jobs(limit)
 
+    async def job_detail(self, job: JobId) -> JobDetail:
+        """Give a job with all its attempts.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        return await self._dispatcher.detail(job)
+
     async def read_log(
-        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE
+        self, job: JobId, *, offset: int, limit: int, wanted: LogFilter = EVERY_LINE, before: bool = False
     ) -> LogChunk:
         """Read whole lines of a job's log.
 
         Raises:
             NotFound: There is no such job.
         """
-        return await self._dispatcher.read_log(job, offset=offset, limit=limit, wanted=wanted)
+        return await self._dispatcher.logs.read(job, offset=offset, limit=limit, wanted=wanted, before=before)
+
+    async def seek_log(self, job: JobId, *, offset: int, wanted: LogFilter, backward: bool) -> LogPlace:
+        """Find the next wanted line of a job's log, or the one before."""
+        return await self._dispatcher.logs.seek(job, offset=offset, wanted=wanted, backward=backward)
+
+    async def count_log(self, job: JobId, *, offset: int, to: int, wanted: LogFilter) -> LogCount:
+        """Count lines of a job's log."""
+        return await self._dispatcher.logs.count(job, offset=offset, to=to, wanted=wanted)
 
     def log_news(self, job: JobId) -> AbstractContextManager[LogNews]:
         """Begin to look at a job's log."""
         return self._dispatcher.log_news(job)
+
+    def work(self, wish: Wish, *, by: str) -> AsyncGenerator[WorkPart, None]:
+        """Begin a work on nodes, and tell of it; to close the generator cancels it.
+
+        Raises:
+            CommandRefused: It can't be done here.
+        """
+        return self._works.begin(wish, by=by)
 
     def hostfile(self) -> str:
         """Give the present nodes.txt."""

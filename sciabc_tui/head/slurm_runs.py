@@ -17,15 +17,15 @@ from jobs.errors import JobsError, StoreError
 from jobs.hostfile import Host
 from jobs.prepare import Site
 from jobs.slurm import check
-from jobs.slurm_attempt import SlurmNote, prepare_slurm, read_note
+from jobs.slurm_attempt import SlurmNote, planned_slurm, prepare_slurm, read_note
 from jobs.slurm_calls import Slurm, cancel, detect_slurm
 from jobs.slurm_states import Share
 from jobs.spec import JobSpec
-from jobs.states import JobState as StoredState
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobState
 from sciabc_tui.cluster.job_events import JobStarted, JobWaited
-from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub, Runs
+from sciabc_tui.head.ports import Attempt, Clock, Ending, Hub, Launch, Runs
+from sciabc_tui.head.preview import TOKEN
 from sciabc_tui.head.runners import give_order, gone, living
 
 LOOK = 0.3
@@ -55,6 +55,10 @@ class RunsByLauncher:
         """Refuse what its launcher can't do."""
         self._of(spec).check(spec)
 
+    async def preview(self, attempt: Attempt) -> Launch:
+        """Say how it would be launched."""
+        return await self._of(attempt.spec).preview(attempt)
+
     async def start(self, attempt: Attempt) -> None:
         """Start the attempt."""
         await self._of(attempt.spec).start(attempt)
@@ -63,17 +67,9 @@ class RunsByLauncher:
         """Wait for its end."""
         return await self._of(attempt.spec).ended(attempt)
 
-    async def end(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: str,
-        *,
-        lost: tuple[str, ...] = (),
-        again: bool = False,
-    ) -> None:
+    async def end(self, attempt: Attempt, order: Order) -> None:
         """Make the attempt end."""
-        await self._of(attempt.spec).end(attempt, state, reason, lost=lost, again=again)
+        await self._of(attempt.spec).end(attempt, order)
 
     def _of(self, spec: JobSpec) -> Runs:
         return self._slurm if spec.elsewhere else self._mpi
@@ -124,6 +120,18 @@ class SlurmRuns:
             _refuse(self._slurm)
         check(spec)
 
+    async def preview(self, attempt: Attempt) -> Launch:
+        """Say how the job would be submitted; Slurm is not asked."""
+        plan = planned_slurm(
+            attempt.folder,
+            attempt.spec,
+            job=attempt.job,
+            attempt=attempt.number,
+            token=TOKEN,
+            options=self._options,
+        )
+        return Launch(self.describe()[0], ("sbatch", *plan.options))
+
     async def start(self, attempt: Attempt) -> None:
         """Write the attempt's plan and start its runner, which submits the job."""
         self.check(attempt.spec)
@@ -149,17 +157,8 @@ class SlurmRuns:
             except JobsError as error:
                 return Ending(JobState.FAILED, self._clock.wall(), reason=str(error))
 
-    async def end(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: str,
-        *,
-        lost: tuple[str, ...] = (),
-        again: bool = False,
-    ) -> None:
+    async def end(self, attempt: Attempt, order: Order) -> None:
         """Make the runner end the job in Slurm."""
-        order = Order(StoredState(state.value), reason, lost, again)
         await asyncio.get_running_loop().run_in_executor(self._worker, give_order, attempt.folder, order)
 
     def _start(self, attempt: Attempt) -> None:

@@ -221,7 +221,7 @@ def _accepted(transport: Transport, user: str, key: paramiko.PKey) -> bool:
 @contextmanager
 def _agent_keys(credentials: Credentials) -> Generator[tuple[paramiko.PKey, ...]]:
     """Give the agent's keys; a named identity that can be read makes it needless."""
-    if credentials.identity is not None and _load(credentials.identity) is not None:
+    if credentials.identity is not None and load_key(credentials.identity) is not None:
         yield ()
         return
     try:
@@ -236,10 +236,10 @@ def _agent_keys(credentials: Credentials) -> Generator[tuple[paramiko.PKey, ...]
 
 
 def _file_keys(credentials: Credentials) -> Iterator[paramiko.PKey]:
-    return (key for path in credentials.files if (key := _load(path)) is not None)
+    return (key for path in credentials.files if (key := load_key(path)) is not None)
 
 
-def _load(path: Path) -> paramiko.PKey | None:
+def load_key(path: Path) -> paramiko.PKey | None:
     """Read a private key; None when it is none, or sealed with a passphrase: that is the agent's work."""
     try:
         return paramiko.PKey.from_path(path)

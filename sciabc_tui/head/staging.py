@@ -17,7 +17,7 @@ from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobState
 from sciabc_tui.cluster.job_events import JobWaited
 from sciabc_tui.cluster.nodeset import fold
-from sciabc_tui.head.errors import StagingFailed
+from sciabc_tui.head.errors import StagingCutOff, StagingFailed
 from sciabc_tui.head.ports import Attempt, Hub
 from sciabc_tui.head.staging_load import Load, Progress, gather, remove_marks
 from sciabc_tui.head.staging_visit import Visit, Way
@@ -27,6 +27,9 @@ AT_ONCE = 12
 
 SESSION_WITHIN = 10.0
 """Seconds for the head's SSH session with a node, which may just be opened anew."""
+
+RENEWALS = 3
+"""How often a node may be begun with anew after its session was cut off."""
 
 TELL = 0.5
 """Seconds between two words on how far it is."""
@@ -39,8 +42,8 @@ T = TypeVar("T")
 class Ways(Protocol):
     """The ways to nodes: `sciabc_tui.head.staging_wire.Wires`."""
 
-    async def to(self, node: NodeId) -> Way:
-        """Give a way to a node; waits until there is one."""
+    async def to(self, node: NodeId, instead_of: Way | None = None) -> Way:
+        """Give a way to a node, another than one that was cut off; waits until there is one."""
         ...
 
 
@@ -72,7 +75,7 @@ class Stager:
         remote = [host for host in hosts if not host.local]
         if not remote:
             return
-        visits = [await self._visit(host) for host in remote]
+        visits = [Visit(host, await self._way(host)) for host in remote]
         try:
             load = await self._do(lambda: gather(spec, plan))
             await self._bring(attempt, load, visits)
@@ -99,10 +102,10 @@ class Stager:
         works = [(visit, bring(visit, each)) for visit, each in wanted]
         await self._each(attempt, works, lambda: f"copying to {names}: {progress.percent} %")
 
-    async def _visit(self, host: Host) -> Visit:
+    async def _way(self, host: Host, instead_of: Way | None = None) -> Way:
         try:
             async with asyncio.timeout(SESSION_WITHIN):
-                return Visit(host, await self._ways.to(NodeId(host.host_key_alias)))
+                return await self._ways.to(NodeId(host.host_key_alias), instead_of)
         except TimeoutError as error:
             raise StagingFailed(
                 f"{host.name}: no ssh session to copy files through. Next: sciabc-tui nodes"
@@ -122,6 +125,16 @@ class Stager:
         return [task.result() for task in tasks]
 
     async def _in_turn(self, visit: Visit, work: Callable[[], T]) -> T:
+        """Do a work when it is its turn; over a new session where the one before is cut off (a cable)."""
+        for _ in range(RENEWALS):
+            try:
+                return await self._once(visit, work)
+            except StagingCutOff:
+                visit.way.end()
+                visit.way = await self._way(visit.host, visit.way)
+        return await self._once(visit, work)
+
+    async def _once(self, visit: Visit, work: Callable[[], T]) -> T:
         async with self._turns:
             running = asyncio.get_running_loop().run_in_executor(self._threads, work)
             try:

@@ -87,8 +87,8 @@ class Progress:
 
     @property
     def percent(self) -> int:
-        """Whole per cent; never 100 before all is done."""
-        return 100 * self.done // self.total if self.total else 100
+        """Whole per cent; never 100, for it is asked only until all is done (some bytes perhaps twice)."""
+        return min(99, 100 * self.done // self.total) if self.total else 99
 
 
 def gather(spec: JobSpec, plan: AttemptPlan) -> Load:

@@ -9,7 +9,7 @@ from jobs.hostfile import Host
 from jobs.staging import Item
 from jobs.staging_needs import Delivery
 from jobs.staging_words import Answers, begin, check, parse
-from sciabc_tui.head.errors import ContactFailed, StagingFailed
+from sciabc_tui.head.errors import ContactFailed, StagingCutOff, StagingFailed
 from sciabc_tui.head.staging_load import MARGIN, Load
 from sciabc_tui.head.staging_wire import FileRefused
 
@@ -37,12 +37,14 @@ class Way(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Visit:
     """A node, and the way there."""
 
     host: Host
     way: Way
+    _begun: bool = False
+    """Whether the copy's folder may be there, made for this node."""
 
     def look(self, load: Load) -> Answers:
         """Ask what the node has.
@@ -53,12 +55,13 @@ class Visit:
         return self._asked(load.look)
 
     def deliver(self, load: Load, wanted: Delivery, progress: Callable[[int], None]) -> None:
-        """Bring the node what it lacks, and see whether it arrived.
+        """Bring the node what it lacks, and see whether it arrived; once more after it was cut off.
 
         Raises:
             StagingFailed: It could not be brought; the text says why.
         """
-        made = self._asked(begin(load.token, wanted.folders))
+        again, self._begun = self._begun, True
+        made = self._asked(begin(load.token, wanted.folders, again=again))
         if made.taken:
             return  # another node with the same home directory brings it
         if not made.folder.endswith(load.token):
@@ -122,7 +125,7 @@ class Visit:
         return said
 
     def _lost(self, why: ContactFailed) -> StagingFailed:
-        return StagingFailed(f"{self.host.name}: {why} while files were copied. Next: sciabc-tui nodes")
+        return StagingCutOff(f"{self.host.name}: {why} while files were copied. Next: sciabc-tui nodes")
 
     def _full(self, free: int, size: int) -> StagingFailed:
         name = self.host.name

@@ -37,17 +37,22 @@ class Wires:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def to(self, node: NodeId) -> "Wire":
-        """Give a way to a node; waits until there is one."""
-        return Wire((await self._sessions.of(node)).session)
+    async def to(self, node: NodeId, instead_of: object = None) -> "Wire":
+        """Give a way to a node, another than one that was cut off; waits until there is one."""
+        old = instead_of.transport if isinstance(instead_of, Wire) else None
+        return Wire((await self._sessions.of(node, old)).session)
 
 
 class Wire:
-    """One node, for the staging of one job."""
+    """One node, for the staging of one job.
+
+    Attributes:
+        transport: The session.
+    """
 
     def __init__(self, transport: Transport) -> None:
         """Take a session that is logged in; it stays open in the end."""
-        self._transport = transport
+        self.transport = transport
         self._ended = threading.Event()
         self._channels: list[paramiko.Channel] = []
         self._sftp: paramiko.SFTPClient | None = None
@@ -71,7 +76,7 @@ class Wire:
                 said += data
                 if len(said) > _MOST_SAID:
                     raise ContactFailed("it talks without end")
-            if self._ended.is_set() or not self._transport.is_active():
+            if self._ended.is_set() or not self.transport.is_active():
                 raise ContactFailed("the connection was lost")
             self._channels.remove(channel)
             channel.close()
@@ -129,13 +134,13 @@ class Wire:
                 channel.invoke_subsystem("sftp")
                 self._sftp = paramiko.SFTPClient(channel)
             except paramiko.SSHException as error:
-                if self._ended.is_set() or not self._transport.is_active():
+                if self._ended.is_set() or not self.transport.is_active():
                     raise
                 raise FileRefused("its sshd_config has no Subsystem sftp") from error
         return self._sftp
 
     def _open(self) -> paramiko.Channel:
-        channel = self._transport.open_session(timeout=_OPEN_WITHIN)
+        channel = self.transport.open_session(timeout=_OPEN_WITHIN)
         self._channels.append(channel)
         if self._ended.is_set():  # by somebody who did not see this one
             channel.close()

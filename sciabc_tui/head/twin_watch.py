@@ -7,8 +7,9 @@ What is left of the other is an address under which the row was announced, and a
 import asyncio
 from dataclasses import dataclass
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import Instant, Node, Trust
+from sciabc_tui.cluster.node import Node, Trust
 from sciabc_tui.cluster.observations import TwinSeen
 from sciabc_tui.head.means import Means
 from sciabc_tui.head.twins import TWIN_PERIOD, Verdict, look_at

@@ -8,8 +8,9 @@ import asyncio
 from enum import Enum, auto
 from functools import partial
 
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import Facts, HostKey, Instant, Node, Trust
+from sciabc_tui.cluster.node import Facts, HostKey, Node, Trust
 from sciabc_tui.cluster.observations import HostKeyRead
 from sciabc_tui.head.dial import dial
 from sciabc_tui.head.errors import ContactFailed, HostKeyMismatch

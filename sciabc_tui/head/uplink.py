@@ -8,12 +8,15 @@ also where that network leads nowhere. What is never it: an address of the clust
 container bridge, or one that the board gave itself because nobody answered.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from sciabc_tui.cluster.state import Uplink, UplinkChanged
+from sciabc_tui.cluster.changes import GatewayChanged, UplinkChanged
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.state import Uplink
 from sciabc_tui.head.network import Address, DefaultRoute, Link, Network, NetworkWatch
 from sciabc_tui.head.ports import Clock, Hub
 
@@ -77,14 +80,15 @@ def _routed(network: Network, links: Sequence[Link], family: int) -> Uplink | No
     live = {link.name for link in links if link.carrier}
     for route in sorted(network.routes, key=lambda route: route.metric):
         if route.family == family and route.interface in live and (ip := _source(network, route)):
-            return Uplink(ip, route.interface)
+            return Uplink(ip, route.interface, gateway=route.gateway)
     return None
 
 
 def _source(network: Network, route: DefaultRoute) -> str:
-    """Give the address that speaks on this route."""
-    if route.source and any(address.ip == route.source for address in network.addresses):
-        return route.source
+    """Give the address that speaks on this route; empty if it is one that nobody else can connect to."""
+    told = [address for address in network.addresses if address.ip == route.source]
+    if told:  # dhcpcd makes a default route from 169.254, too
+        return route.source if _external(told[0], route.family) else ""
     usable = [address for address in network.of(route.interface) if _external(address, route.family)]
     near = [a for a in usable if route.gateway and ip_address(route.gateway) in a.parsed.network]
     return next((address.ip for address in (*near, *usable)), "")
@@ -166,8 +170,15 @@ def find_places(network: Network, names: Sequence[str]) -> tuple[list[Place], li
     return places, problems
 
 
+BLIP = 1.0
+"""Seconds that an external IP may be away before it is told: some DHCP clients take it off to renew it."""
+
+
 class UplinkFollower:
-    """Keeps `state.uplink` true: publishes when the external IP, or the reason for none, is another."""
+    """Keeps `state.uplink` true: publishes when the external IP, or the reason for none, is another.
+
+    Another address is told at once, a lost one when it stays away for `BLIP`.
+    """
 
     def __init__(self, clock: Clock, watch: NetworkWatch, configured: Iterable[str]) -> None:
         self._clock = clock
@@ -179,10 +190,31 @@ class UplinkFollower:
         seen: Network | None = None
         while True:
             seen = await self._watch.changed(seen)
+            since = self._clock.monotonic()
+            shown = hub.state.uplink or Uplink()
             chosen = choose_uplink(seen, self._configured)
-            shown = hub.state.uplink
-            if shown is None or replace(chosen, since=shown.since) != shown:
-                hub.publish([UplinkChanged(replace(chosen, since=self._clock.monotonic()))])
+            if shown.address and not chosen.address:
+                seen, chosen = await self._awaited(seen, chosen)
+            self._tell(hub, shown, replace(chosen, since=shown.since, before=shown.before), since)
+
+    def _tell(self, hub: Hub, shown: Uplink, chosen: Uplink, since: Instant) -> None:
+        if hub.state.uplink is None or replace(chosen, gateway=shown.gateway) != shown:
+            moved = chosen.address != shown.address
+            before = shown.address or shown.before if moved else shown.before
+            hub.publish([UplinkChanged(replace(chosen, since=since, before=before))])
+        elif chosen.gateway != shown.gateway:
+            hub.publish([GatewayChanged(chosen.gateway)])
+
+    async def _awaited(self, seen: Network, chosen: Uplink) -> tuple[Network, Uplink]:
+        """Wait for an address that is away; give what there is when it came or stayed away too long."""
+        try:
+            async with asyncio.timeout(BLIP):
+                while not chosen.address:
+                    seen = await self._watch.changed(seen)
+                    chosen = choose_uplink(seen, self._configured)
+        except TimeoutError:
+            pass  # so it is lost
+        return seen, chosen
 
 
 def cluster_networks(network: Network, configured: Sequence[str]) -> tuple[str, ...]:

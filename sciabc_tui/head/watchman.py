@@ -6,8 +6,9 @@ runner ends the launcher, and the record says which node and which ranks were lo
 
 import asyncio
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from jobs.attempt import Order
 from jobs.spec import OnNodeLoss
 from jobs.states import JobState as StoredState
 from jobs.store import JobRecord
@@ -18,6 +19,8 @@ from sciabc_tui.cluster.node import Liveness, Node
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.growing import Growing
+from sciabc_tui.head.job_progress import LOOK as PROGRESS_LOOK
+from sciabc_tui.head.job_progress import ProgressReader
 from sciabc_tui.head.ledger import Ledger, attempt_of, job_of
 from sciabc_tui.head.ports import Clock, Ending, Hub, Runs
 
@@ -42,21 +45,6 @@ _DOUBTFUL = {JobState.FAILED, JobState.NODE_FAIL}
 """What a launcher may say by itself when a node of its job is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """What was ordered: see `Runs.end`."""
-
-    state: JobState
-    reason: str
-    lost: tuple[str, ...] = ()
-    again: bool = False
-
-    @property
-    def cancels(self) -> bool:
-        """Did a person say so?"""
-        return self.state is JobState.CANCELLED and not self.again
-
-
 class Watchman:
     """Knows every running attempt."""
 
@@ -66,17 +54,20 @@ class Watchman:
         self._ledger = ledger
         self._clock = clock
         self._running: dict[JobId, JobRecord] = {}
-        self._orders: dict[JobId, _Word] = {}
+        self._orders: dict[JobId, Order] = {}
         self._blips: dict[JobId, float] = {}
         self._growing = Growing()
+        self._progress = ProgressReader(hub, ledger)
+        self._any = asyncio.Event()
 
     async def follow(self, record: JobRecord) -> None:
         """Stay with a job's attempt, started now or by an earlier service, until it ended."""
         job = JobId(record.id)
         self._running[job] = record
+        self._any.set()
         try:
             if job in self._orders:  # it was given while the attempt was launched
-                await self._tell(record, self._orders[job])
+                await self._runs.end(attempt_of(record), self._orders[job])
             ending = await self._runs.ended(attempt_of(record))
             if ending is not None and ending.state in _DOUBTFUL and job not in self._orders:
                 ending = await self._judged(job, ending)
@@ -84,11 +75,13 @@ class Watchman:
             del self._running[job]
             self._blips.pop(job, None)
             self._growing.forget(job)
+        await self._progress.look(record)
+        self._progress.forget(job)
         await self._close(record, ending)
 
-    async def end(self, record: JobRecord, state: JobState, reason: str) -> None:
+    async def end(self, record: JobRecord, state: StoredState, reason: str) -> None:
         """Make a running job's attempt end, because somebody or the watchman wants it."""
-        await self._order(record, _Word(state, reason))
+        await self._order(record, Order(state, reason))
 
     async def ended_without_launch(self, record: JobRecord, reason: str) -> None:
         """Tell that an attempt could not be started."""
@@ -110,18 +103,24 @@ class Watchman:
             except TimeoutError:
                 continue
 
-    async def _order(self, record: JobRecord, word: _Word) -> None:
+    async def read_progress(self) -> None:
+        """Tell how far the running jobs are; for as long as the service lives."""
+        while True:
+            await self._any.wait()
+            if self._running:
+                await self._progress.look(*self._running.values())
+                await asyncio.sleep(PROGRESS_LOOK)
+            else:
+                self._any.clear()
+
+    async def _order(self, record: JobRecord, order: Order) -> None:
         """Give an order. The first one counts; a person's outranks all others."""
         job = JobId(record.id)
         before = self._orders.get(job)
-        if before is None or (word.cancels and not before.cancels):
-            self._orders[job] = word
+        if before is None or (_by_a_person(order) and not _by_a_person(before)):
+            self._orders[job] = order
             if job in self._running:
-                await self._tell(record, word)
-
-    async def _tell(self, record: JobRecord, word: _Word) -> None:
-        attempt = attempt_of(record)
-        await self._runs.end(attempt, word.state, word.reason, lost=word.lost, again=word.again)
+                await self._runs.end(attempt_of(record), order)
 
     def _patience(self) -> float:
         """Give the seconds to the next look, which comes when the first blip is over."""
@@ -144,12 +143,12 @@ class Watchman:
         since = self._blips.setdefault(job.id, now)
         if now - since >= BLIP or not all(_may_be_a_blip(state, part) for part in parts):
             lost = tuple(part.name for part in parts)
-            await self._order(record, _Word(JobState.NODE_FAIL, _reason(state, parts, job.id), lost))
+            await self._order(record, Order(StoredState.NODE_FAIL, _reason(state, parts, job.id), lost))
 
     async def _grow(self, state: State, job: Job, record: JobRecord) -> None:
         """End an attempt that could have more ranks, if the job asked for that: the next one has them."""
         if record.spec.grow and (more := self._growing.due(state, job, self._clock.monotonic())):
-            await self._order(record, _Word(JobState.CANCELLED, more.text, again=True))
+            await self._order(record, Order(StoredState.CANCELLED, more.text, again=True))
 
     async def _judged(self, job: JobId, ending: Ending) -> Ending:
         """A failure while a node is silent is judged when membership has decided over it."""
@@ -167,10 +166,10 @@ class Watchman:
     async def _close(self, record: JobRecord, ending: Ending | None) -> None:
         """Write down how an attempt ended, and whether the job goes on with another one."""
         async with self._ledger.deciding:
-            word = self._orders.pop(JobId(record.id), None)
+            order = self._orders.pop(JobId(record.id), None)
             ended_otherwise = ending is None or ending.again or ending.state is JobState.NODE_FAIL
-            if word is not None and word.cancels and ended_otherwise:
-                ending = Ending(JobState.CANCELLED, self._clock.wall(), reason=word.reason)
+            if order is not None and _by_a_person(order) and ended_otherwise:
+                ending = Ending(JobState.CANCELLED, self._clock.wall(), reason=order.reason)
             if ending is None:
                 # the service was killed between the decision and the launch: decide again
                 again = pending_again(record, losses=record.losses)
@@ -212,6 +211,10 @@ def pending_again(record: JobRecord, *, losses: int = 0) -> JobRecord:
         hosts=(),
         losses=losses,
     )
+
+
+def _by_a_person(order: Order) -> bool:
+    return order.state is StoredState.CANCELLED and not order.again
 
 
 def _goes_on(record: JobRecord) -> bool:

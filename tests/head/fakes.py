@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jobs.attempt import Order
 from jobs.errors import JobsError, LauncherRefused
 from jobs.spec import JobSpec
 from sciabc_tui.cluster.job import JobId, JobState
@@ -12,7 +13,7 @@ from sciabc_tui.cluster.observations import HeadSighted, Observation, ReadingTak
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import State
 from sciabc_tui.head.hub import StateHub
-from sciabc_tui.head.ports import Attempt, Ending
+from sciabc_tui.head.ports import Attempt, Ending, Launch
 
 
 @dataclass(slots=True)
@@ -53,6 +54,13 @@ class FakeRuns:
     def check(self, spec: JobSpec) -> None:
         """Refuse nothing."""
 
+    async def preview(self, attempt: Attempt) -> Launch:
+        """Give a command line that names the folder and the hosts."""
+        if self.refuse:
+            raise LauncherRefused("not as root. Next: be somebody else")
+        argv = ("fakerun", str(attempt.folder), *(host.name for host in attempt.hosts))
+        return Launch("Fake MPI 1.0", argv if attempt.hosts else ())
+
     async def start(self, attempt: Attempt) -> None:
         """Note what was started."""
         if self.refuse:
@@ -66,21 +74,14 @@ class FakeRuns:
         del self._endings[attempt.job]
         return ending
 
-    async def end(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: str,
-        *,
-        lost: tuple[str, ...] = (),
-        again: bool = False,
-    ) -> None:
+    async def end(self, attempt: Attempt, order: Order) -> None:
         """End the attempt as ordered."""
-        self.ordered.append((attempt.job, state, reason))
-        self.given_up.append(lost)
-        self.again.append(again)
+        state = JobState(order.state.value)
+        self.ordered.append((attempt.job, state, order.reason))
+        self.given_up.append(order.lost)
+        self.again.append(order.again)
         if not self.patient and not self._future(attempt.job).done():
-            self.let_end(attempt.job, state, None, reason, again=again)
+            self.let_end(attempt.job, state, None, order.reason, again=order.again)
 
     def let_end(
         self,

@@ -13,7 +13,7 @@ from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.head.errors import ContactFailed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class FakeNode:
     """Has a file system of its own below `root`: what the head calls PATH is ROOT/PATH there.
 
@@ -25,6 +25,7 @@ class FakeNode:
         full_after: Bytes after which it stores no more, silently, as a pipelined SFTP write does.
         fails: What each call raises, by its name.
         held: Calls wait while it is set, until `end`.
+        cuts: How often the connection is lost in the middle of a file.
     """
 
     root: Path
@@ -37,6 +38,7 @@ class FakeNode:
     written: list[str] = field(default_factory=list[str])
     ended: threading.Event = field(default_factory=threading.Event)
     held: bool = False
+    cuts: int = 0
     holding: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -80,6 +82,10 @@ class FakeNode:
     def write(self, item: Item, target: str, progress: Callable[[int], None]) -> None:
         """Copy a file, or a part of it."""
         self._enter("write")
+        if self.cuts:
+            self.cuts -= 1
+            Path(target).write_bytes(b"a part")
+            raise ContactFailed("the connection was lost")
         shutil.copyfile(item.path, target)
         if self.full_after is not None:
             with Path(target).open("r+b") as file:
@@ -113,8 +119,9 @@ class FakeWays:
 
     nodes: dict[str, FakeNode]
 
-    async def to(self, node: NodeId) -> FakeNode:
+    async def to(self, node: NodeId, instead_of: object = None) -> FakeNode:
         """Give a node, a new way each time."""
         found = self.nodes[node]
+        assert instead_of in {None, found}
         found.ended.clear()
         return found

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sciabc_tui.cluster.evidence import TWIN_MENDED_BY, evidence
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import HostKey, Node, Origin, Trust
 from sciabc_tui.cluster.observations import Remembered, Sighted
 from sciabc_tui.cluster.roster import REMEMBERED_HANDLE
-from sciabc_tui.cluster.wording import TWIN_MENDED_BY, evidence
 from sciabc_tui.head import twin_watch as twin_watch_module
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.contacts import Contacts

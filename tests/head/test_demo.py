@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.attempt import AttemptFiles
+from jobs.attempt import AttemptFiles, Order
 from jobs.hostfile import Host
 from jobs.logstore import parse_line
+from jobs.progress import Progress, told
 from jobs.spec import JobSpec
+from jobs.states import JobState as StoredState
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
 from sciabc_tui.cluster.job_events import JobStarted
@@ -211,11 +213,11 @@ async def at_once(seconds: float, /) -> None:
 
 @pytest.mark.parametrize("program", ["/p/hello.py", "/p/powers.py", "/p/mergesort.py", "/bin/other", "soak"])
 async def test_every_line_says_that_it_is_simulated(program: str, tmp_path: Path) -> None:
-    """Each record of the log is one of jobs.logstore, and says SIMULATED."""
+    """Each record of the log is one of jobs.logstore, and says SIMULATED, or how far the job is."""
     records = [record async for record in play(attempt(program, tmp_path), SimTime(), at_once)]
     lines = [parse_line(record) for record in records]
     assert len(lines) > 4
-    assert all(line.text.startswith(b"SIMULATED ") for line in lines)
+    assert all(line.text.startswith(b"SIMULATED ") or isinstance(told(line.text), Progress) for line in lines)
     assert all(line.rank is None or 0 <= line.rank < 4 for line in lines)
 
 
@@ -250,10 +252,10 @@ async def test_a_cancelled_attempt_ends_at_once(tmp_path: Path) -> None:
         await demo.start(what)
         ending = group.create_task(demo.ended(what))
         await clock.advance(10.0, sleepers=1)
-        await demo.end(what, JobState.CANCELLED, "by ada")
+        await demo.end(what, Order(StoredState.CANCELLED, "by ada"))
         assert (await ending).state is JobState.CANCELLED
         await demo.start(what)
-        await demo.end(what, JobState.CANCELLED, "by ada")
+        await demo.end(what, Order(StoredState.CANCELLED, "by ada"))
         assert (await demo.ended(what)).state is JobState.CANCELLED
 
 
@@ -264,7 +266,7 @@ async def test_an_attempt_that_is_ordered_to_end_says_why(tmp_path: Path) -> Non
         await demo.start(what)
         ending = group.create_task(demo.ended(what))
         await clock.advance(10.0, sleepers=1)
-        await demo.end(what, JobState.NODE_FAIL, "node01 was lost")
+        await demo.end(what, Order(StoredState.NODE_FAIL, "node01 was lost"))
         end = await ending
     assert (end.state, end.reason) == (JobState.NODE_FAIL, "node01 was lost")
 

@@ -28,7 +28,7 @@ from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.discovery import Discovery
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ingress import handle
-from sciabc_tui.head.mdns import SERVICE_TYPE, question, tune
+from sciabc_tui.head.mdns import SERVICE_TYPE, instances, question, tune
 from tests.head.announcing import (
     IN,
     LOOPBACK,
@@ -75,6 +75,24 @@ async def test_a_node_that_was_there_before_is_found(mine: str) -> None:
     """A head that starts last asks, and is answered."""
     async with announcing(service(mine)), listening() as hub:
         assert (await found(hub, mine)).name == mine
+
+
+async def test_who_answers_before_the_head_listens_is_found(
+    mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What zeroconf keeps of the moments before, nobody has noted: that node must answer again."""
+    starting = Zeroconf.async_wait_for_start
+
+    async def slowly(zeroconf: Zeroconf) -> None:
+        await starting(zeroconf)
+        zeroconf.async_send(question(zeroconf))
+        await settled(lambda: f"{mine}.{SERVICE_TYPE}" in instances(zeroconf))
+
+    async with announcing(service(mine)):
+        monkeypatch.setattr(Zeroconf, "async_wait_for_start", slowly)
+        async with listening() as hub:
+            monkeypatch.undo()
+            await found(hub, mine)
 
 
 async def test_a_goodbye_is_believed(mine: str) -> None:

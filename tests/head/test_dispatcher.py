@@ -12,7 +12,8 @@ from jobs.attempt import AttemptFiles
 from jobs.logstore import LogLine, Stream, format_line
 from jobs.store import JobStore
 from sciabc_tui.api.messages import LogFilter, SubmitJob
-from sciabc_tui.cluster.job import CancelJob, JobId, JobState
+from sciabc_tui.cluster.job import JobId, JobState
+from sciabc_tui.cluster.job_commands import CancelJob
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused, NotFound
 from sciabc_tui.head.dispatcher import Dispatcher
@@ -246,3 +247,32 @@ async def test_jobs_beyond_the_state_are_still_listed(tmp_path: Path) -> None:
         for _ in range(5):
             await dispatcher.submit(SubmitJob("hello"), by="ada")
         assert [job.id for job in await dispatcher.jobs(3)] == [5, 4, 3]
+
+
+async def test_a_log_is_read_backwards_sought_and_counted(tmp_path: Path) -> None:
+    """From the end to the begin, to the lines of a rank, and by their number; a log that is gone is told."""
+    runs = FakeRuns()
+    async with dispatching(tmp_path, runs) as (hub, dispatcher):
+        await dispatcher.submit(SubmitJob("hello"), by="ada")
+        assert (await dispatcher.logs.count(ONE, offset=0, to=9)).lines == 0
+        await until(hub, lambda _: bool(runs.started))
+        folder = runs.started[0].folder
+        folder.mkdir(parents=True)
+        first = format_line(LogLine(1000.0, 3, Stream.ERR, b"early"))
+        last = format_line(LogLine(2000.0, 4, Stream.OUT, b"late"))
+        AttemptFiles(folder).log.write_bytes(first + last + b"begun")
+        size = len(first + last)
+        chunk = await dispatcher.logs.read(ONE, offset=2**53, limit=len(last), before=True)
+        assert (chunk.data, chunk.start, chunk.next_offset) == (last, len(first), size)
+        assert (chunk.size, chunk.ended) == (size + 5, False)
+        chunk = await dispatcher.logs.read(ONE, offset=chunk.start, limit=100, before=True)
+        assert (chunk.data, chunk.start) == (first, 0)
+        wanted = LogFilter(ranks=(4,))
+        place = await dispatcher.logs.seek(ONE, offset=0, wanted=wanted)
+        assert (place.offset, place.found) == (len(first), True)
+        place = await dispatcher.logs.seek(ONE, offset=len(first), wanted=wanted, backward=True)
+        assert (place.offset, place.found) == (0, False)
+        count = await dispatcher.logs.count(ONE, offset=0, to=2**53)
+        assert (count.lines, count.offset, count.size) == (2, size + 5, size + 5)
+        with pytest.raises(NotFound, match="no attempt 2"):
+            await dispatcher.logs.seek(ONE, offset=0, wanted=LogFilter(attempt=2))

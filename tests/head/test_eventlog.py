@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sciabc_tui.cluster.state import (
-    LOG_LENGTH,
-    LogEntry,
-    Severity,
-    SightingRefused,
-    State,
-    Uplink,
-    UplinkChanged,
-)
+from sciabc_tui.cluster.changes import SightingRefused, UplinkChanged
+from sciabc_tui.cluster.state import LOG_LENGTH, LogEntry, Severity, State, Uplink
 from sciabc_tui.head import eventlog
 from sciabc_tui.head.eventlog import EventLog
 from sciabc_tui.head.hub import StateHub

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from sciabc_tui.cluster.changes import NodeAppeared
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import HostKey, Node, Origin, Trust
 from sciabc_tui.cluster.observations import ApproveHostKey, NodeCommand
-from sciabc_tui.cluster.state import NodeAppeared, State
+from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.first_use import FirstUse

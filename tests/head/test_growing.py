@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sciabc_tui.api.messages import SubmitJob
-from sciabc_tui.cluster.job import CancelJob, HoldJob, JobState, OnNodeLoss
+from sciabc_tui.cluster.job import JobState, OnNodeLoss
+from sciabc_tui.cluster.job_commands import CancelJob, HoldJob
 from sciabc_tui.cluster.node import Facts
 from sciabc_tui.cluster.observations import ApproveHostKey, FactsRead, HostKeyRead, StreamOpened
 from sciabc_tui.head.growing import SETTLED

@@ -6,6 +6,8 @@ import pytest
 
 from tests.head.hostile import REAL, Report, campaign
 
+pytestmark = pytest.mark.alone
+
 
 def check(report: Report) -> None:
     """Nothing was trusted, nothing stalled, nothing grew, little was said, and the real nodes are fine."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from sciabc_tui.cluster.changes import NodeRemoved
 from sciabc_tui.cluster.joining import UNAPPROVED_LIMIT
 from sciabc_tui.cluster.node import CONTACT_PERIOD, DEAD_AFTER, Origin
 from sciabc_tui.cluster.observations import Sighted
 from sciabc_tui.cluster.overdue import UNAPPROVED_KEPT
-from sciabc_tui.cluster.state import NodeRemoved, State
+from sciabc_tui.cluster.state import State
 from sciabc_tui.head.gate import ROUND, TURN_RATE, TURNS, Gate
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.ingress import ground, handle

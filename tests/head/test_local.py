@@ -160,8 +160,8 @@ def test_what_is_measured_between_looks(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_disk_is_looked_at_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every half minute, and each reading has it."""
-    seen = iter([SimpleNamespace(used=1, total=4), SimpleNamespace(used=2, total=4)])
+    """Every half minute, and each reading has it: what is used, and what of the disk a user can have."""
+    seen = iter([SimpleNamespace(used=1, free=3), SimpleNamespace(used=2, free=2)])
 
     def look(path: str) -> SimpleNamespace:
         return next(seen)

@@ -1,49 +1,23 @@
 """The kernel's word on the network, read in a network namespace that vanishes with the test."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from sciabc_tui.head.network import Address, DefaultRoute, Link, Network
 from sciabc_tui.head.uplink import choose_uplink
-
-ROOT = Path(__file__).parents[2]
-ENTER = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+from tests.head.namespaces import PLUG, need_namespaces, run_inside
 
 
 @pytest.fixture(scope="module")
 def namespaces() -> None:
-    """Skip, with how to have it, where this user may not make a network namespace."""
-    try:
-        trial = subprocess.run([*ENTER, "ip", "link"], capture_output=True, timeout=30, check=False)
-        lacks = trial.stderr.decode().strip() if trial.returncode else ""
-    except FileNotFoundError as error:
-        lacks = str(error)
-    if not lacks:
-        return
-    reason = f"no network namespace ({lacks}). Next: run it as root, with util-linux and iproute2"
-    if os.environ.get("SCIABC_REQUIRE_ALL") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    """Skip where there are none."""
+    need_namespaces()
 
 
 def watch(*commands: str) -> list[tuple[float, Network]]:
     """Run commands beside a watch; give how long it took to know, and the snapshot after each."""
-    script = [sys.executable, "-W", "error", "-m", "tests.head.netlink_probe", *commands]
-    done = subprocess.run(
-        [*ENTER, *script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    lines = [line.partition(" ") for line in done.stdout.splitlines()]
+    lines = [line.partition(" ") for line in run_inside("tests.head.netlink_probe", *commands)]
     return [(float(seconds), msgspec.json.decode(text, type=Network)) for seconds, _, text in lines]
-
-
-PLUG = ("ip link add eth0 type veth peer name switch0", "ip link set eth0 up", "ip link set switch0 up")
 
 
 @pytest.mark.usefixtures("namespaces")
@@ -82,8 +56,9 @@ def test_addresses_and_default_routes() -> None:
     assert four[-1] == [fixed]
     first = DefaultRoute("eth0", 4, 100, "192.168.1.1", "192.168.1.5")
     assert steps[6][1].routes == (first,)
-    assert steps[7][1].routes == (first, DefaultRoute("eth0", 4, 600))
-    assert steps[8][1].routes == (DefaultRoute("eth0", 4, 600),)
+    hops = DefaultRoute("eth0", 4, 600, "10.77.0.2"), DefaultRoute("eth0", 4, 600, "10.77.0.3")
+    assert steps[7][1].routes == (first, *hops)
+    assert steps[8][1].routes == hops
     assert choose_uplink(steps[7][1], ()).address == "192.168.1.5"
     assert choose_uplink(steps[8][1], ()).address == "10.77.0.1"
 

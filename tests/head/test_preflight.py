@@ -356,6 +356,8 @@ async def test_who_is_asked(tmp_path: Path, launcher: Launcher) -> None:
         Node(NodeId("n"), "new", Origin.MDNS),
         Node(NodeId("d"), "dead", Origin.MDNS, trust=Trust.TRUSTED, liveness=Liveness.DEAD),
         Node(NodeId("r"), "drained", Origin.MDNS, trust=Trust.TRUSTED, drained=drained),
+        Node(NodeId("t1"), "raspberrypi", Origin.MDNS),
+        Node(NodeId("t2"), "raspberrypi", Origin.MDNS),
     )
 
     async def asked(nodes: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[str]:
@@ -365,10 +367,13 @@ async def test_who_is_asked(tmp_path: Path, launcher: Launcher) -> None:
     assert await asked() == ["head", "node01"]
     assert await asked(exclude=("head",)) == ["node01"]
     assert await asked(nodes=("new", "dead", "new", "head"), exclude=("dead",)) == ["head", "new"]
-    with pytest.raises(NotFound, match=r"no node nobody. Next: "):
+    with pytest.raises(NotFound, match=r"no node nobody\?. Next: "):
         await asked(nodes=("nobody\x1b",))
     with pytest.raises(CommandRefused, match=r"no node to check. Next: "):
         await asked(nodes=("new",), exclude=("new",))
+    with pytest.raises(CommandRefused, match=r"2 nodes raspberrypi. Next: say which, t1 or t2"):
+        await asked(nodes=("raspberrypi",))
+    assert await asked(nodes=("t2",)) == ["raspberrypi"]
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_every_awk_tells_the_same_of_a_pi(awk: str, tmp_path: Path) -> None:
         uptime=12345.67,
         throttle=0x50005,
         disk_used=12000 * 1024,
-        disk_total=30000 * 1024,
+        disk_total=(12000 + 17000) * 1024,
     )
     assert second == replace(
         cast("Reading", first),

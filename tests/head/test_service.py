@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from sciabc_tui.cluster.changes import JobsLoaded
 from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.cluster.job_events import JobEnded
 from sciabc_tui.cluster.node import Liveness
 from sciabc_tui.cluster.observations import Remembered, Ticked
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.state import JobsLoaded
 from sciabc_tui.errors import AlreadyRunning
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.hub import StateHub

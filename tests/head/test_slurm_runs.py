@@ -19,7 +19,8 @@ from jobs.slurm_states import Share
 from jobs.spec import JobSpec
 from jobs.store import JobStore
 from sciabc_tui.api.messages import SubmitJob
-from sciabc_tui.cluster.job import CancelJob, HoldJob, Job, JobId, JobState
+from sciabc_tui.cluster.job import Job, JobId, JobState
+from sciabc_tui.cluster.job_commands import CancelJob, HoldJob
 from sciabc_tui.cluster.schedule import used_slots
 from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import CommandRefused

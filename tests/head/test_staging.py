@@ -288,11 +288,30 @@ async def test_a_cancelled_copy_ends_at_once_and_says_how_far_it_was(
     assert not marks(table)
 
 
+@pytest.mark.parametrize("shared_home", [False, True])
+async def test_a_copy_that_is_cut_off_goes_on_over_a_new_session(table: Table, shared_home: bool) -> None:
+    """A cable that is out for a moment costs no job; nodes with one home still get one copy."""
+    if shared_home:
+        table.nodes["node02"].root = table.nodes["node01"].root
+    for node in table.nodes.values():
+        node.cuts = staging.RENEWALS
+    await table.stage()
+    assert found(table.nodes["node01"]) == found(table.nodes["node02"])
+    assert found(table.nodes["node01"])["work/data/a.txt"] == "abc"
+
+
+async def test_a_copy_that_is_cut_off_again_and_again_fails(table: Table) -> None:
+    """After so many sessions the node is named."""
+    table.nodes["node01"].cuts = staging.RENEWALS + 1
+    with pytest.raises(StagingFailed, match="node01: the connection was lost while files were copied"):
+        await table.stage()
+
+
 async def test_a_node_without_a_session_is_named(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets a moment to be there again."""
     monkeypatch.setattr(staging, "SESSION_WITHIN", 0.01)
 
-    async def nowhere(_: FakeWays, node: NodeId) -> FakeNode:
+    async def nowhere(_: FakeWays, node: NodeId, _instead_of: object = None) -> FakeNode:
         await asyncio.Event().wait()
         raise AssertionError(node)
 

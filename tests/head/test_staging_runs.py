@@ -138,11 +138,11 @@ async def test_an_order_ends_the_copying_at_once(tmp_path: Path, early: bool) ->
     async with bench(tmp_path) as table, asyncio.TaskGroup() as group:
         await table.runs.start(table.attempt)
         if early:
-            await table.runs.end(table.attempt, JobState.CANCELLED, "by ada")
+            await table.runs.end(table.attempt, Order(StoredState.CANCELLED, "by ada"))
         ended = group.create_task(table.runs.ended(table.attempt))
         if not early:
             await table.stager.begun.wait()
-            await table.runs.end(table.attempt, JobState.CANCELLED, "by ada")
+            await table.runs.end(table.attempt, Order(StoredState.CANCELLED, "by ada"))
         ending = await ended
         assert ending is not None
         assert (ending.state, ending.reason) == (JobState.CANCELLED, "by ada")
@@ -156,7 +156,7 @@ async def test_a_lost_node_ends_the_copying_as_what_it_is(tmp_path: Path) -> Non
         ended = group.create_task(table.runs.ended(table.attempt))
         await table.stager.begun.wait()
         await table.runs.end(
-            table.attempt, JobState.NODE_FAIL, "node01 is gone", lost=("node01",), again=True
+            table.attempt, Order(StoredState.NODE_FAIL, "node01 is gone", ("node01",), again=True)
         )
         ending = await ended
         assert ending is not None

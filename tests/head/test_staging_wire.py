@@ -172,3 +172,19 @@ async def test_the_newest_session_of_a_node_is_the_way(stream: Stream) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await sessions.of(ONE)
+
+
+async def test_a_session_that_was_cut_off_is_not_the_way(stream: Stream, sshd: Sshd) -> None:
+    """Who lost a session waits for another one, although the old one is not yet told as closed."""
+    sessions = Sessions()
+    wires = Wires(sessions)
+    sessions.opened(ONE, stream)
+    old = await wires.to(ONE)
+    newer = open_stream(connected_to(sshd), sshd.login, sshd.credentials)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        waiting = group.create_task(wires.to(ONE, old))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        sessions.opened(ONE, newer)
+    assert waiting.result().transport is newer.session
+    newer.end()

@@ -13,16 +13,8 @@ from jobs.store import JobStore
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.cluster.events import NodeLost, NodeReturned, NodeSuspected
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import (
-    CancelJob,
-    HoldJob,
-    JobId,
-    JobState,
-    OnNodeLoss,
-    PrioritiseJob,
-    ReleaseJob,
-    RequeueJob,
-)
+from sciabc_tui.cluster.job import JobId, JobState, OnNodeLoss
+from sciabc_tui.cluster.job_commands import CancelJob, HoldJob, PrioritiseJob, ReleaseJob, RequeueJob
 from sciabc_tui.cluster.node import Facts
 from sciabc_tui.cluster.observations import FactsRead
 from sciabc_tui.cluster.state import State

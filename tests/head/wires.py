@@ -116,6 +116,15 @@ class Wire:
         return self.far.start(sys.executable, "-m", "tests.head.wire_far", *arguments, log=self.folder / log)
 
 
+def waited_for_cpu(thread: str = "thread-self") -> float:
+    """Give how many seconds a thread was ready to run while the CPUs were given to others.
+
+    Args:
+        thread: Of /proc; schedstat there is told of in the kernel's Documentation/scheduler/sched-stats.rst.
+    """
+    return int(Path(f"/proc/{thread}/schedstat").read_text().split()[1]) / 1e9
+
+
 @dataclass(slots=True)
 class HeadProcess:
     """A head service of its own, on the head's end of a wire."""
@@ -144,6 +153,11 @@ class HeadProcess:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) * 1024
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which its loop was ready to run, and had to wait for a CPU."""
+        return waited_for_cpu(f"{self.process.pid}/task/{self.process.pid}")
 
     @property
     def cpu(self) -> float:

@@ -4,6 +4,8 @@ A character that the glass can't show becomes `?` here and not only in the drive
 shows the same and a wide or combining character can't break a column.
 """
 
+from collections.abc import Sequence
+
 from hw.glyphs import UNKNOWN, code
 
 CUT = ">"
@@ -51,6 +53,31 @@ def spread(width: int, *parts: str) -> str:
         # blanks that can't be shared evenly go to the gaps at the right
         text += " " * (blanks // gaps + (number >= gaps - blanks % gaps)) + part
     return text
+
+
+def broken(text: str, *widths: int) -> tuple[str, ...]:
+    """Break an address over lines of these widths, behind a colon where that makes it fit.
+
+    Returns:
+        A text for each width; what does not fit at all is left in the last one.
+
+    >>> broken("2001:db8:1111:2222:3333:4444:5555:6666", 15, 16, 15)
+    ('2001:db8:1111:', '2222:3333:4444:', '5555:6666')
+    >>> broken("203.0.113.254", 15, 16)
+    ('203.0.113.254', '')
+    """
+    at_colons = _broken(text, widths, ":")
+    return at_colons if len(at_colons[-1]) <= widths[-1] else _broken(text, widths, "")
+
+
+def _broken(text: str, widths: Sequence[int], mark: str) -> tuple[str, ...]:
+    """Fill each line up to the last mark that it has room for; the last line takes all the rest."""
+    lines: list[str] = []
+    for width in widths[:-1]:
+        end = len(text) if len(text) <= width else text.rfind(mark, 0, width) + len(mark)
+        lines.append(text[:end])
+        text = text[end:]
+    return (*lines, text)
 
 
 def choose(width: int, *texts: str) -> str:

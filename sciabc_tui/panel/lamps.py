@@ -21,6 +21,9 @@ DAY = 0.25
 NIGHT = 0.03
 """Brightness by night."""
 
+FADES_FOR = 2.0
+"""Seconds in which the lamp of a machine that shuts down gets dark."""
+
 _FLASH_EVERY = 0.5
 """Seconds from one flash of a group to the next: two a second."""
 
@@ -59,23 +62,24 @@ class Lamp:
     rhythm: Rhythm
 
 
-_VERMILION = (255, 40, 0)
-_MAGENTA = (255, 0, 160)
-_AMBER = (255, 110, 0)
-_SKY_BLUE = (40, 140, 255)
-_WHITE = (255, 255, 255)
+DARK = (0, 0, 0)
+VERMILION = (255, 40, 0)
+MAGENTA = (255, 0, 160)
+AMBER = (255, 110, 0)
+SKY_BLUE = (40, 140, 255)
+WHITE = (255, 255, 255)
 
 
 LOOKS: Mapping[LampState, Lamp] = MappingProxyType(
     {
-        LampState.CRITICAL: Lamp(_VERMILION, Flashes(1, 0.25, 0.5)),
-        LampState.STALE: Lamp(_MAGENTA, Flashes(3, 0.15, 2.0)),
-        LampState.NO_UPLINK: Lamp(_WHITE, Flashes(2, 0.15, 2.0)),
-        LampState.DEGRADED: Lamp(_AMBER, Flashes(1, 0.2, 2.0)),
-        LampState.STARTING: Lamp(_WHITE, Flashes(1, 0.5, 1.0)),
-        LampState.RUNNING: Lamp(_SKY_BLUE, Breath(2.0)),
-        LampState.IDLE: Lamp(_SKY_BLUE, Breath(5.0)),
-        LampState.STOPPING: Lamp(_AMBER, Fade(2.0)),
+        LampState.CRITICAL: Lamp(VERMILION, Flashes(1, 0.25, 0.5)),
+        LampState.STALE: Lamp(MAGENTA, Flashes(3, 0.15, 2.0)),
+        LampState.NO_UPLINK: Lamp(WHITE, Flashes(2, 0.15, 2.0)),
+        LampState.DEGRADED: Lamp(AMBER, Flashes(1, 0.2, 2.0)),
+        LampState.STARTING: Lamp(WHITE, Flashes(1, 0.5, 1.0)),
+        LampState.RUNNING: Lamp(SKY_BLUE, Breath(2.0)),
+        LampState.IDLE: Lamp(SKY_BLUE, Breath(5.0)),
+        LampState.STOPPING: Lamp(AMBER, Fade(FADES_FOR)),
     }
 )
 """The colour and the rhythm of each state."""
@@ -95,9 +99,14 @@ def level(rhythm: Rhythm, t: float) -> float:
             assert_never(rhythm)
 
 
+def dimmed(colour: Colour, share: float, *, night: bool) -> Colour:
+    """Give a colour at a share, 0 to 1, of what is bright at this time of day."""
+    red, green, blue = colour
+    share *= NIGHT if night else DAY
+    return round(red * share), round(green * share), round(blue * share)
+
+
 def colour_at(state: LampState, t: float, *, night: bool) -> Colour:
     """Give the colour of the LED `t` seconds after the lamp took this state."""
     lamp = LOOKS[state]
-    share = level(lamp.rhythm, t) * (NIGHT if night else DAY)
-    red, green, blue = lamp.colour
-    return round(red * share), round(green * share), round(blue * share)
+    return dimmed(lamp.colour, level(lamp.rhythm, t), night=night)

@@ -8,18 +8,14 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from sciabc_tui.cluster.durations import span
-from sciabc_tui.cluster.health import Alarm
 from sciabc_tui.cluster.job import Job, JobState
+from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.schedule import queue, total_slots
-from sciabc_tui.cluster.state import LampState
-from sciabc_tui.panel.glass import choose, spread, squeeze
-from sciabc_tui.panel.scene import UNKNOWN, Scene, brief, clock_text, elapsed, number
+from sciabc_tui.panel.glass import broken, choose, spread, squeeze
+from sciabc_tui.panel.scene import UNKNOWN, Scene, brief, clock_text, elapsed, long_span, number
 
 Lines: TypeAlias = tuple[str, ...]
 Page: TypeAlias = Callable[[Scene], Lines]
-
-_PART_FOR = 3.0
-"""Seconds for which a part of an address is shown that is too long for its line (IPv6)."""
 
 
 def boot(scene: Scene) -> Lines:
@@ -31,18 +27,35 @@ def boot(scene: Scene) -> Lines:
     return ("sciabc starting", scene.state.head.host_name, scene.state.head.version, waits)
 
 
-def home(scene: Scene) -> Lines:
-    """Answer the two questions: where do I connect, and is it well?"""
-    if scene.size.rows < 4:
-        if len(scene.place) > scene.top:
-            return _long_address(scene)
-        return (scene.place, spread(scene.last, f"{scene.up}up", f"{scene.hot}C", scene.clock))
-    host = spread(scene.size.columns, scene.state.head.host_name or UNKNOWN, scene.clock)
-    rest = scene.place[scene.top :]
+def home(part: int) -> Page:
+    """Make the page that answers the two questions: where do I connect, and is it well?
+
+    Args:
+        part: Counts on while home is shown: an address that is too long for the first line of a 16x2
+            (IPv6) takes both lines, and what is left of it the next moment.
+    """
+
+    def page(scene: Scene) -> Lines:
+        return _large_home(scene) if scene.size.rows >= 4 else _small_home(scene, part)
+
+    return page
+
+
+def _small_home(scene: Scene, part: int) -> Lines:
+    well = spread(scene.last, f"{scene.up}up", f"{scene.hot}C", scene.clock)
+    if len(scene.place) <= scene.top:
+        return (scene.place, well)
+    first, second, rest = broken(scene.place, scene.top, scene.last, scene.top)
+    return (rest or squeeze(scene.host_name, scene.top), well) if part % 2 else (first, second)
+
+
+def _large_home(scene: Scene) -> Lines:
+    place, rest = broken(scene.place, scene.top, scene.size.columns)
+    host = spread(scene.size.columns, scene.host_name, scene.clock)
     up = f"{scene.up} up"
-    job = f"job {_runs_briefly(scene, scene.running[-1])}" if scene.running else "no job"
+    job = f"job {_briefly(scene, scene.running[-1])}" if scene.running else "no job"
     return (
-        scene.place[: scene.top],
+        place,
         rest or host,
         spread(scene.size.columns, up, _news(scene, scene.size.columns - len(up) - 1)),
         spread(scene.last, f"L{scene.load}", f"{scene.hot}C", job),
@@ -51,9 +64,9 @@ def home(scene: Scene) -> Lines:
 
 def host(scene: Scene) -> Lines:
     """Name the head and its address in the cluster."""
-    name, lan = scene.state.head.host_name or UNKNOWN, _lan(scene, scene.last)
+    name, lan = scene.host_name, scene.lan(scene.last)
     if len(lan) > scene.last:  # the first line has more room when the last one is marked
-        return (_lan(scene, scene.top), squeeze(name, scene.last))
+        return (scene.lan(scene.top), squeeze(name, scene.last))
     return (squeeze(name, scene.top), lan)
 
 
@@ -67,19 +80,20 @@ def load(scene: Scene) -> Lines:
 
 
 def job(running: Job) -> Page:
-    """Make the page of a running job."""
+    """Make the page of a running job, with a bar if it tells how far it is."""
 
     def page(scene: Scene) -> Lines:
-        place = _shape(running)
-        name = squeeze(running.name, scene.top - len(place) - 1)
-        runs = choose(scene.last, f"run {_runs(scene, running)}", f"run {_runs_briefly(scene, running)}")
         if scene.size.rows < 4:
-            return (f"{name} {place}", runs)
+            last = _bar(running, scene.last) or _runs(scene, running, scene.last)
+            return (_titled(running, _shape(running), scene.top), last)
+        columns, number = scene.size.columns, f"job {running.id}"
+        names = [part.name for part in running.allocation]
+        where = choose(columns - len(number) - 1, fold(names), f"{len(names)} nodes" if names else "")
         waiting = next(iter(queue(scene.state)), None)
         return (
-            f"{name} {place}",
-            f"np={running.slots} job {running.id}",
-            runs,
+            _titled(running, _shape(running, ranks=True), scene.top),
+            _bar(running, columns) or spread(columns, number, where),
+            _runs_and_ends(scene, running, columns),
             f"next: {waiting.name}" if waiting else "nothing waits",
         )
 
@@ -89,116 +103,64 @@ def job(running: Job) -> Page:
 def idle(scene: Scene) -> Lines:
     """Say that nothing runs, and how the last job ended."""
     last = scene.last_ended
-    if last is None or last.ended_at is None:
-        ended = choose(scene.last, "none run yet", "none yet")
-    else:
-        word = "ok" if last.state is JobState.COMPLETED else last.state.value
-        ended = spread(scene.last, f"last {word}", clock_text(last.ended_at, scene.local))
+    ended, at = "", ""
+    if last is not None and last.ended_at is not None:
+        ended = "ok" if last.state is JobState.COMPLETED else last.state.value
+        at = clock_text(last.ended_at, scene.local)
+    none = choose(scene.last, "none run yet", "none yet")
     if scene.size.rows < 4:
-        return ("No job running", ended)
-    name = last.name if last else ""
-    return ("No job running", name, f"{total_slots(scene.state)} slots free", ended)
+        return ("No job running", spread(scene.last, f"last {ended}", at) if last else none)
+    name = f"last {squeeze(last.name, scene.size.columns - 5)}" if last else ""
+    free = f"{total_slots(scene.state)} slots free"
+    return ("No job running", free, name, spread(scene.last, ended, at) if last else none)
 
 
 def nodes(scene: Scene) -> Lines:
     """Show how many boards there are, the first alarm and the hottest one (20x4)."""
-    hottest = f" {squeeze(scene.hottest[0].name, 12)} {scene.hot}C" if scene.hottest else ""
     return (
         f"Nodes {scene.up} up",
         _news(scene, scene.size.columns),
-        hottest,
+        _hottest(scene),
         spread(scene.last, f"avg {scene.average_temperature}", f"{total_slots(scene.state)} slots"),
     )
 
 
+def _hottest(scene: Scene) -> str:
+    if scene.hottest is None:
+        return ""
+    node, reading = scene.hottest
+    load = number(reading.load1, "{:.1f}")
+    measured = f" {scene.hot}C load {load}"
+    return f"{squeeze(node.name, scene.size.columns - len(measured))}{measured}"
+
+
 def net(scene: Scene) -> Lines:
     """Show the addresses (20x4)."""
-    uplink = scene.state.uplink
-    long = len(scene.place) > scene.top - len("ext ")
+    place = scene.place if len(scene.place) > scene.top - len("ext ") else f"ext {scene.place}"
+    first, rest = broken(place, scene.top, scene.size.columns)
     up = scene.uptime
     return (
-        scene.place[: scene.top] if long else f"ext {scene.place}",
-        (scene.place[scene.top :] if long else "") or _lan(scene, scene.size.columns),
-        f"via {uplink.interface}" if uplink and uplink.interface else f"via {UNKNOWN}",
-        f"up {UNKNOWN if up is None else brief(up)}",
+        first,
+        rest or scene.lan(scene.size.columns),
+        _via(scene),
+        f"up {UNKNOWN if up is None else long_span(up)}",
     )
+
+
+def _via(scene: Scene) -> str:
+    """Name the interface and the router. Whether that one answers is not asked: an idle head is silent."""
+    uplink = scene.state.uplink
+    interface, gateway = (uplink.interface, uplink.gateway) if uplink else ("", "")
+    if not interface:
+        return f"via {UNKNOWN}"
+    routed = (f"{interface} gw {gateway}", f"gw {gateway}") if gateway else ()
+    width = scene.size.columns
+    return next((text for text in routed if len(text) <= width), f"via {interface}")
 
 
 def simulated(scene: Scene) -> Lines:
     """Say that none of this is real."""
     return ("SIMULATED", *("",) * (scene.size.rows - 2), choose(scene.last, "no real node", "not real"))
-
-
-def alert(alarm: Alarm, place: int, count: int) -> Page:
-    """Make the page of the alarm that is number `place` of `count`."""
-
-    def page(scene: Scene) -> Lines:
-        name, _, what = alarm.subject.partition(" ")
-        subject = f"{name} {what.upper()}"
-        lasts = "" if alarm.since is None else span(scene.since(alarm)).replace(" ", "")
-        if scene.size.rows < 4:
-            counted = f"{place}of{count}" if count > 1 else ""
-            return (f"!{squeeze(subject, scene.top - 1)}", spread(scene.last, lasts or " ", counted))
-        line = squeeze(subject, scene.size.columns - len(lasts) - 1)
-        return (
-            f"!ALERT {place} of {count}",
-            f"{line} {lasts}",
-            _last_reading(scene, name),
-            spread(scene.last, scene.place, scene.clock),
-        )
-
-    return page
-
-
-def no_uplink(alarm: Alarm) -> Page:
-    """Make the page that says why there is no external IP."""
-
-    def page(scene: Scene) -> Lines:
-        problem = scene.state.uplink.problem if scene.state.uplink else ""
-        down = f"{problem or 'down'} {brief(scene.since(alarm))}"
-        if scene.size.rows < 4:
-            return ("!NO INTERNET", spread(scene.last, down, scene.clock))
-        lan = _lan(scene, scene.size.columns)
-        return ("!NO INTERNET", down, lan, spread(scene.last, f"{scene.up} up", scene.clock))
-
-    return page
-
-
-def new_address(scene: Scene) -> Lines:
-    """Say that the way in is another one now."""
-    if scene.size.rows < 4:
-        return ("!IP CHANGED", choose(scene.last, scene.address, "see home"))
-    columns = scene.size.columns
-    first, rest = scene.address[:columns], scene.address[columns:]
-    return ("!IP CHANGED", first, rest, spread(scene.last, f"{scene.up} up", scene.clock))
-
-
-def stale(scene: Scene) -> Lines:
-    """Say that what is known is old."""
-    age = brief(scene.age)
-    title = "!NO DATA YET" if age == UNKNOWN else f"!DATA {age} OLD"
-    unknown = choose(scene.last, "cluster unknown", "all unknown")
-    if scene.size.rows < 4:
-        return (title, unknown)
-    columns = scene.size.columns
-    return (title, scene.place[:columns], scene.place[columns:], unknown)
-
-
-def last_words(scene: Scene) -> Lines:
-    """Say that the monitor was stopped on purpose."""
-    return (
-        "MONITOR STOPPED",
-        *("",) * (scene.size.rows - 2),
-        spread(scene.last, scene.clock, "on request"),
-    )
-
-
-def _long_address(scene: Scene) -> Lines:
-    """Show an address that is longer than its line over both lines, and what is left after a while."""
-    room = scene.top + scene.last
-    parts = [scene.place[start : start + room] for start in range(0, len(scene.place), room)]
-    part = parts[int(scene.now // _PART_FOR) % len(parts)]
-    return (part[: scene.top], part[scene.top :])
 
 
 def _news(scene: Scene, width: int) -> str:
@@ -207,7 +169,7 @@ def _news(scene: Scene, width: int) -> str:
         return UNKNOWN
     alarms = scene.health.alarms
     if not alarms:
-        return "head hot" if scene.health.lamp is LampState.CRITICAL else "all ok"
+        return _silence(scene, width)
     first = alarms[0]
     lasts = "" if first.since is None else f" {span(scene.since(first)).replace(' ', '')}"
     if 1 + len(first.subject) + len(lasts) > width:
@@ -215,35 +177,63 @@ def _news(scene: Scene, width: int) -> str:
     return f"!{squeeze(first.subject, width - 1 - len(lasts))}{lasts}"
 
 
-def _last_reading(scene: Scene, name: str) -> str:
-    node = next((node for node in scene.state.nodes.values() if node.name == name), None)
-    if node is None or node.reading is None:
-        return ""
-    reading = node.reading
-    return f"last load {number(reading.load1, '{:.1f}')}  {number(reading.temperature)}°C"
+def _silence(scene: Scene, width: int) -> str:
+    """Say what is not well although there is no alarm."""
+    suspects = scene.suspects
+    if not suspects:
+        return "all ok"
+    count = f"{len(suspects)} suspect"
+    return choose(width, f"{suspects[0]} suspect", count) if len(suspects) == 1 else count
 
 
-def _lan(scene: Scene, width: int) -> str:
-    """Give the address in the cluster's network, in the longest form that fits."""
-    addresses = scene.state.listening.addresses
-    if not addresses:
-        return f"lan {UNKNOWN}"
-    bare = addresses[0].partition("/")[0]
-    with_prefix = (f"lan {addresses[0]}",) if scene.size.rows >= 4 else ()
-    return choose(width, *with_prefix, f"lan {bare}", bare)
+def _titled(running: Job, shape: str, width: int) -> str:
+    """Write the name and the shape of a job; a long name gives way."""
+    marked = f" {shape}" if shape else ""
+    return f"{squeeze(running.name, width - len(marked))}{marked}"
 
 
-def _shape(running: Job) -> str:
-    """Write where a job runs: `8x4` for four slots on each of eight nodes, else the ranks."""
+def _shape(running: Job, *, ranks: bool = False) -> str:
+    """Write where a job runs: `8x4` for four slots on each of eight nodes; else how many ranks it has."""
     per_node = {part.slots for part in running.allocation}
-    if len(per_node) == 1:
-        return f"{len(running.allocation)}x{per_node.pop()}"
-    return f"np={running.slots}"
+    count = running.slots or running.ranks  # another cluster's jobs hold no slots of ours
+    total = f"np={count}" if count else ""
+    if len(per_node) != 1:
+        return total
+    shape = f"{len(running.allocation)}x{per_node.pop()}"
+    return f"{shape} {total}" if ranks else shape
 
 
-def _runs(scene: Scene, running: Job) -> str:
-    return UNKNOWN if running.started_at is None else elapsed(scene.wall - running.started_at)
+def _runs(scene: Scene, running: Job, width: int) -> str:
+    """Say for how long a job runs, and how long it may."""
+    if running.started_at is None:
+        return f"run {UNKNOWN}"
+    runs = elapsed(scene.wall - running.started_at)
+    limit = () if running.time_limit is None else (f"{runs} max {brief(running.time_limit)}",)
+    return choose(width, *(f"run {text}" for text in limit), *limit, f"run {runs}", runs)
 
 
-def _runs_briefly(scene: Scene, running: Job) -> str:
+def _runs_and_ends(scene: Scene, running: Job, width: int) -> str:
+    """Say for how long a job runs, and in how long it ends if that is known."""
+    left = running.progress.left(scene.wall) if running.progress else None
+    if left is None or running.started_at is None:
+        return _runs(scene, running, width)
+    runs, ends = elapsed(scene.wall - running.started_at), brief(left)
+    return choose(width, f"run {runs} eta {ends}", f"{runs} eta {ends}", f"eta {ends}")
+
+
+def _bar(running: Job, width: int) -> str:
+    """Draw how far a job says that it is, in five parts a cell; empty if it does not say."""
+    progress = running.progress
+    if progress is None:
+        return ""
+    parts, room = "▏▍▌▊█", width - 5
+    whole, part = divmod(progress.done * room * len(parts) // progress.total, len(parts))
+    drawn = parts[-1] * whole + (parts[part - 1] if part else "")
+    return f"{drawn.ljust(room)} {progress.percent:>3}%"
+
+
+def _briefly(scene: Scene, running: Job) -> str:
+    """Say how far a job is, or else for how long it runs."""
+    if running.progress is not None:
+        return f"{running.progress.percent}%"
     return UNKNOWN if running.started_at is None else brief(scene.wall - running.started_at)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from time import struct_time
 from typing import Protocol
 
-from sciabc_tui.cluster.node import Instant
-from sciabc_tui.cluster.state import PanelShown, State
+from sciabc_tui.cluster.changes import PanelShown
+from sciabc_tui.cluster.durations import Instant
+from sciabc_tui.cluster.state import State
 
 
 class Clock(Protocol):
@@ -62,10 +63,15 @@ class Lcd(Protocol):
 
 
 class Stick(Protocol):
-    """An RGB LED. Calls block and may raise `hw.errors.HwError`; `hw.stick.Stick` is one."""
+    """RGB LEDs in a row. Calls block and may raise `hw.errors.HwError`; `hw.stick.Stick` is one."""
 
-    def set(self, red: int, green: int, blue: int, /) -> None:
-        """Show a colour, 0-255 each, until the next one."""
+    @property
+    def count(self) -> int:
+        """How many LEDs it has."""
+        ...
+
+    def show(self, colours: Sequence[tuple[int, int, int]], /) -> None:
+        """Show a colour on each LED, 0-255 each part, until the next ones; no colour is dark."""
         ...
 
     def off(self) -> None:
@@ -73,5 +79,5 @@ class Stick(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the device back; the last colour stays."""
+        """Give the device back; the last colours stay."""
         ...

@@ -1,8 +1,8 @@
 """What the front panel shows: a pure function of the state and the time.
 
 Home is shown for 6 s, each other page for 4 s with home between them, so home at least half of the time.
-Alarms pre-empt: 3 s alarm, 3 s home. The heart beats with the seconds, and only while the data is fresh: a
-display that nobody drives, or whose service sees nothing, stands still.
+Alarms pre-empt: 3 s alarm, 3 s home; another external IP is shown at once. The heart beats with the seconds,
+and only while the data is fresh: a display that nobody drives, or whose service sees nothing, stands still.
 """
 
 import time
@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hw.hd44780 import Size
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.health import Alarm
-from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.state import LampState, State
-from sciabc_tui.panel import pages
+from sciabc_tui.panel import alarm_pages, pages
 from sciabc_tui.panel.glass import exact
 from sciabc_tui.panel.pages import Lines, Page
 from sciabc_tui.panel.ports import LocalTime
-from sciabc_tui.panel.scene import SIMULATED, Scene, is_night, judge
+from sciabc_tui.panel.scene import NIGHT, SIMULATED, Night, Scene, is_night
 
 HEART = "♥"
 
@@ -31,14 +31,29 @@ _JOB_PAGES = 3
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the glass shows: lines of exactly its size, and whether it is lit."""
+    """What the panel shows in a second.
+
+    Attributes:
+        lines: Of exactly the size of the glass.
+        backlight: Whether it is lit.
+        lamp: What the lamp says.
+        night: Whether it is an hour at which the panel is dimmed.
+    """
 
     lines: tuple[str, ...]
     backlight: bool
+    lamp: LampState
+    night: bool = False
 
 
 def present(
-    state: State, now: Instant, wall: float, *, size: Size, local: LocalTime = time.localtime
+    state: State,
+    now: Instant,
+    wall: float,
+    *,
+    size: Size,
+    local: LocalTime = time.localtime,
+    night: Night = NIGHT,
 ) -> Frame:
     """Give the frame of this second.
 
@@ -48,23 +63,14 @@ def present(
         wall: Seconds since the epoch, as `local` reads them.
         size: Of the glass: 16x2, 20x4, or what has at least as many columns.
         local: The time zone.
+        night: When the glass is dark, unless there is an alarm.
     """
     scene = Scene(state, now, wall, size, local)
     alerts = () if scene.starting else tuple(_alerts(scene))
     beats = (scene.fresh or scene.starting) and int(now) % 2 == 0
     lines = _turned(scene, alerts)(scene)
-    return Frame(_set(scene, lines, HEART if beats else " "), bool(alerts) or not is_night(wall, local))
-
-
-def last_words(state: State, wall: float, *, size: Size, local: LocalTime = time.localtime) -> Frame:
-    """Give the frame that stays behind when the service was stopped on purpose."""
-    scene = Scene(state, 0.0, wall, size, local)
-    return Frame(_set(scene, pages.last_words(scene), " "), backlight=False)
-
-
-def lamp(state: State, now: Instant, wall: float) -> LampState:
-    """Give what the lamp says at this moment."""
-    return judge(state, now, wall).lamp
+    dark = is_night(wall, local, night)
+    return Frame(_set(scene, lines, HEART if beats else " "), bool(alerts) or not dark, scene.lamp, dark)
 
 
 def _turned(scene: Scene, alerts: Sequence[Page]) -> Page:
@@ -72,12 +78,15 @@ def _turned(scene: Scene, alerts: Sequence[Page]) -> Page:
     second = int(scene.now)
     if scene.starting:
         return pages.boot
+    if scene.ip_news_age < ALERT_FOR:  # who connects must not wait for its turn
+        fits = scene.size.rows >= 4 or len(scene.address) <= scene.last
+        return alarm_pages.new_address if fits else pages.home(0)
     if alerts:
         turn, into = divmod(second, 2 * ALERT_FOR)
-        return alerts[turn % len(alerts)] if into < ALERT_FOR else pages.home
+        return alerts[turn % len(alerts)] if into < ALERT_FOR else pages.home(turn)
     others = tuple(_others(scene))
     turn, into = divmod(second, HOME_FOR + OTHER_FOR)
-    return pages.home if into < HOME_FOR else others[turn % len(others)]
+    return pages.home(into // ALERT_FOR) if into < HOME_FOR else others[turn % len(others)]
 
 
 def _others(scene: Scene) -> Iterator[Page]:
@@ -91,13 +100,19 @@ def _others(scene: Scene) -> Iterator[Page]:
 
 def _alerts(scene: Scene) -> Iterator[Page]:
     if not scene.fresh:
-        yield pages.stale  # and nothing else: what the old data says would be shown as the present
+        yield alarm_pages.stale  # and nothing else: what the old data says would be shown as the present
         return
+    if (under_way := scene.state.packing) is not None and under_way.nodes:
+        yield alarm_pages.packing(under_way)
     alarms = scene.health.alarms
     for place, alarm in enumerate(alarms, start=1):
-        yield pages.no_uplink(alarm) if _of_uplink(scene, alarm) else pages.alert(alarm, place, len(alarms))
+        yield (
+            alarm_pages.no_uplink(alarm)
+            if _of_uplink(scene, alarm)
+            else alarm_pages.alert(alarm, place, len(alarms))
+        )
     if scene.ip_is_news:
-        yield pages.new_address
+        yield alarm_pages.new_address
 
 
 def _of_uplink(scene: Scene, alarm: Alarm) -> bool:

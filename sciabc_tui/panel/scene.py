@@ -5,28 +5,56 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 
 from hw.hd44780 import Size
+from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.health import STALE_AFTER, Alarm, Health, assess
 from sciabc_tui.cluster.job import Job, JobState
-from sciabc_tui.cluster.node import Instant, Liveness, Node, Reading
+from sciabc_tui.cluster.node import Liveness, Node, Reading, Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import LampState, State
+from sciabc_tui.panel.glass import choose
 from sciabc_tui.panel.ports import LocalTime
 
 UNKNOWN = "--"
 
+_ALL_WELL = frozenset({LampState.RUNNING, LampState.IDLE})
+
 SIMULATED = "SIM"
 """Ends the last line of every page of a simulated cluster."""
-
-NIGHT_BEGINS = 23
-NIGHT_ENDS = 7
 
 IP_NEWS_FOR = 60.0
 """Seconds for which another external IP is news."""
 
-_SETTLING = 10.0
-"""Seconds after the start for which an external IP is found, not changed."""
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The hours at which the panel is dimmed, from `begins` until before `ends`; equal ones are none."""
+
+    begins: int = 23
+    ends: int = 7
+
+    def covers(self, hour: int) -> bool:
+        """Is it one of them?"""
+        if self.begins <= self.ends:
+            return self.begins <= hour < self.ends
+        return hour >= self.begins or hour < self.ends
+
+
+NIGHT = Night()
+
+NO_NIGHT = Night(0, 0)
+
+
+def parse_night(text: str) -> Night:
+    """Read the setting `panel.night`: `23-07`, or `off`.
+
+    Args:
+        text: As the settings have checked it.
+    """
+    begins, _, ends = text.partition("-")
+    return Night(int(begins), int(ends)) if ends else NO_NIGHT
 
 
 def data_age(state: State, now: Instant) -> float:
@@ -38,15 +66,9 @@ def data_age(state: State, now: Instant) -> float:
     return math.inf if newest is None else max(0.0, now - newest)
 
 
-def judge(state: State, now: Instant, wall: float) -> Health:
-    """Judge the state as it is at this moment."""
-    return assess(replace(state, wall=wall), age=data_age(state, now))
-
-
-def is_night(wall: float, local: LocalTime = time.localtime) -> bool:
+def is_night(wall: float, local: LocalTime = time.localtime, night: Night = NIGHT) -> bool:
     """Is it an hour at which the panel is dimmed?"""
-    hour = local(wall).tm_hour
-    return hour >= NIGHT_BEGINS or hour < NIGHT_ENDS
+    return night.covers(local(wall).tm_hour)
 
 
 def clock_text(wall: float, local: LocalTime = time.localtime) -> str:
@@ -64,6 +86,13 @@ def brief(seconds: float) -> str:
         if whole < limit:
             return f"{whole // unit}{letter}"
     return f"{whole // 86400}d"
+
+
+def long_span(seconds: float) -> str:
+    """Write for how long a machine is up: `12d 04:31`, `04:31`."""
+    minutes = int(max(0.0, seconds)) // 60
+    days, clock = minutes // 1440, f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+    return f"{days}d {clock}" if days else clock
 
 
 def elapsed(seconds: float) -> str:
@@ -89,8 +118,8 @@ class Scene:
 
     @cached_property
     def health(self) -> Health:
-        """Is all well?"""
-        return judge(self.state, self.now, self.wall)
+        """Is all well, at this moment?"""
+        return assess(replace(self.state, wall=self.wall), age=self.age)
 
     @cached_property
     def age(self) -> float:
@@ -117,6 +146,11 @@ class Scene:
         """The room of the last line."""
         marked = len(SIMULATED) + 1 if self.state.head.simulated else 0
         return self.size.columns - marked
+
+    @property
+    def host_name(self) -> str:
+        """The head's own name."""
+        return self.state.head.host_name or UNKNOWN
 
     @property
     def clock(self) -> str:
@@ -150,15 +184,15 @@ class Scene:
         )
 
     @cached_property
-    def hottest(self) -> tuple[Node, float] | None:
-        """The hottest node and its temperature in degrees Celsius."""
-        known = [(node, r.temperature) for node, r in self.readings if r.temperature is not None]
-        return max(known, key=lambda pair: pair[1], default=None)
+    def hottest(self) -> tuple[Node, Reading] | None:
+        """The hottest node and what it tells."""
+        known = [(r.temperature, node, r) for node, r in self.readings if r.temperature is not None]
+        return max(known, key=itemgetter(0))[1:] if known else None
 
     @property
     def hot(self) -> str:
         """The highest temperature, as in `63°`."""
-        return f"{number(self.hottest[1] if self.hottest else None)}°"
+        return f"{number(self.hottest[1].temperature if self.hottest else None)}°"
 
     @property
     def average_temperature(self) -> str:
@@ -201,12 +235,41 @@ class Scene:
         return max(ended, key=lambda job: job.ended_at or 0.0, default=None)
 
     @property
+    def ip_news_age(self) -> float:
+        """Seconds since the external IP became another one; infinite if it did not.
+
+        The first one is no news, nor is the same again.
+        """
+        uplink = self.state.uplink
+        if uplink is None or not uplink.address or uplink.before in {"", uplink.address}:
+            return math.inf
+        return self.now - uplink.since
+
+    @property
     def ip_is_news(self) -> bool:
-        """Did the external IP change a moment ago, and not because the service just found it?"""
-        head, uplink = self.state.nodes.get(HEAD), self.state.uplink
-        if head is None or uplink is None or not uplink.address:
-            return False
-        return uplink.since - head.since > _SETTLING and self.now - uplink.since <= IP_NEWS_FOR
+        """Did the external IP become another one a moment ago?"""
+        return self.ip_news_age <= IP_NEWS_FOR
+
+    @cached_property
+    def lamp(self) -> LampState:
+        """What the lamp says. Another external IP is worth a look, too."""
+        lamp = self.health.lamp
+        return LampState.DEGRADED if self.ip_is_news and lamp in _ALL_WELL else lamp
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Names of the nodes that are silent, and not yet given up."""
+        nodes = (node for node in self.state.nodes.values() if node.trust is not Trust.UNKNOWN)
+        return tuple(node.name for node in nodes if node.liveness is Liveness.SUSPECT)
+
+    def lan(self, width: int) -> str:
+        """Give the address in the cluster's network, in the longest form that fits."""
+        addresses = self.state.listening.addresses
+        if not addresses:
+            return f"lan {UNKNOWN}"
+        bare = addresses[0].partition("/")[0]
+        with_prefix = (f"lan {addresses[0]}",) if self.size.rows >= 4 else ()
+        return choose(width, *with_prefix, f"lan {bare}", bare)
 
     def since(self, alarm: Alarm) -> float:
         """Give for how many seconds an alarm stands; infinite when that is not known."""

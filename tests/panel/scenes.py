@@ -32,9 +32,9 @@ def dead(node: Node, *, since: float) -> Node:
     return replace(node, liveness=Liveness.DEAD, since=since)
 
 
-def cluster(*, nodes: int = 8, simulated: bool = False) -> State:
+def cluster(*, nodes: int = 8, simulated: bool = False, now: float = NOW) -> State:
     """Give a cluster of the head and ready nodes, `nodes` together; the second is the hottest."""
-    known = [board(number, temperature=63.0 if number == 1 else 50.0) for number in range(nodes)]
+    known = [board(number, now=now, temperature=63.0 if number == 1 else 50.0) for number in range(nodes)]
     return State(
         revision=1,
         at=NOW,
@@ -44,6 +44,15 @@ def cluster(*, nodes: int = 8, simulated: bool = False) -> State:
         listening=Listening(("eth0",), ("10.0.0.1/24",)),
         nodes={node.id: node for node in known},
     )
+
+
+def heard(state: State, now: float) -> State:
+    """Give the state with all its readings of this moment."""
+    nodes = {
+        id_: replace(node, reading=replace(node.reading, at=now)) if node.reading else node
+        for id_, node in state.nodes.items()
+    }
+    return replace(state, nodes=nodes)
 
 
 def with_node(state: State, node: Node) -> State:
@@ -67,3 +76,8 @@ def running(id_: int = 42, name: str = "nbody", *, nodes: int = 8) -> Job:
 def ended(id_: int = 41, *, state: JobState = JobState.COMPLETED) -> Job:
     """Give a job that ended at 13:52."""
     return Job(JobId(id_), "mergesort", "/opt/m.py", (), 8, state, WALL - 990, WALL - 980, WALL - 931)
+
+
+def waiting(id_: int = 43) -> Job:
+    """Give a job that waits for slots."""
+    return Job(JobId(id_), "wave2d", "/opt/w.py", (), 32, JobState.PENDING, WALL - 60)

@@ -2,6 +2,7 @@
 
 import string
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,12 @@ from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
 from sciabc_tui.cluster.node import Facts, Liveness, Node, Origin, Readiness, Reading, Trust
 from sciabc_tui.cluster.roster import HEAD
 from sciabc_tui.cluster.state import Head, Listening, State, Uplink
-from sciabc_tui.panel.glass import choose, exact, spread, squeeze
-from sciabc_tui.panel.present import HEART, last_words, present
+from sciabc_tui.panel.glass import broken, choose, exact, spread, squeeze
+from sciabc_tui.panel.pages import home
+from sciabc_tui.panel.present import HEART, present
+from sciabc_tui.panel.presenter import Presenter
+from sciabc_tui.panel.scene import Scene
+from tests.panel.scenes import heard
 from tests.simtime import WALL
 
 labels = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=63)
@@ -66,7 +71,11 @@ states = st.builds(
     head=st.builds(Head, host_name=labels | st.just(""), started=walls, simulated=st.booleans()),
     uplink=st.none()
     | st.builds(
-        Uplink, address=addresses | st.just(""), problem=st.sampled_from(["", "no DHCP"]), since=instants
+        Uplink,
+        address=addresses | st.just(""),
+        problem=st.sampled_from(["", "no DHCP"]),
+        since=instants,
+        before=addresses | st.just(""),
     ),
     listening=st.builds(Listening, addresses=st.lists(addresses, max_size=2).map(tuple)),
     nodes=st.lists(nodes, max_size=5).map(lambda known: {node.id: node for node in known}),
@@ -77,14 +86,43 @@ states = st.builds(
 @given(states, instants, walls, st.sampled_from([SIZE_16X2, SIZE_20X4]))
 def test_every_frame_fits_the_glass_exactly(state: State, now: float, wall: float, glass: Size) -> None:
     """Long names, IPv6, missing and absurd readings: exact widths, and only what the glass can show."""
-    for frame in (
-        present(state, now, wall, size=glass, local=time.gmtime),
-        last_words(state, wall, size=glass, local=time.gmtime),
-    ):
-        assert [len(line) for line in frame.lines] == [glass.columns] * glass.rows
-        assert frame.lines[0][-1] in {HEART, " "}
-        assert all(code(c) != code(UNKNOWN) or c == UNKNOWN for line in frame.lines for c in line)
-        assert frame.lines[-1].endswith(" SIM") or not state.head.simulated
+    frame = present(state, now, wall, size=glass, local=time.gmtime)
+    assert [len(line) for line in frame.lines] == [glass.columns] * glass.rows
+    assert frame.lines[0][-1] in {HEART, " "}
+    assert all(code(c) != code(UNKNOWN) or c == UNKNOWN for line in frame.lines for c in line)
+    assert frame.lines[-1].endswith(" SIM") or not state.head.simulated
+
+
+@given(states, walls, st.sampled_from([SIZE_16X2, SIZE_20X4]), st.booleans())
+def test_home_is_there_at_least_half_of_the_time(state: State, wall: float, glass: Size, fresh: bool) -> None:
+    """Whatever there is to tell: of every half minute the way in and the health have 15 s, alarms or not."""
+    homes, starts = 0, 0
+    for second in range(30):
+        now = 3e6 + second
+        seen = heard(state, now) if fresh else state
+        lines = present(seen, now, wall, size=glass, local=time.gmtime).lines
+        starts += lines[0].startswith("sciabc starting")
+        homes += any(lines == _home(seen, part, now, wall, glass) for part in (0, 1))
+    assert homes >= 15 or starts == 30
+
+
+def _home(state: State, part: int, now: float, wall: float, glass: Size) -> tuple[str, ...]:
+    """Set the page of home as `present` does."""
+    scene = Scene(state, now, wall, glass, time.gmtime)
+    lines = home(part)(scene)
+    beats = scene.fresh and now % 2 == 0
+    mark = " SIM" if state.head.simulated else ""
+    last = exact(lines[-1], glass.columns - len(mark)) + mark
+    middle = (exact(line, glass.columns) for line in lines[1:-1])
+    return (exact(lines[0], glass.columns - 1) + (HEART if beats else " "), *middle, last)
+
+
+@given(st.ip_addresses(v=6).map(str), st.sampled_from([(15, 16, 15), (15, 12, 15), (19, 20)]))
+def test_every_address_of_ipv6_fits_where_it_is_shown(address: str, widths: tuple[int, ...]) -> None:
+    """Two looks at a 16x2, marked or not, or the first two lines of a 20x4 hold any of them, uncut."""
+    lines = broken(address, *widths)
+    assert "".join(lines) == address
+    assert [len(line) <= width for line, width in zip(lines, widths, strict=True)] == [True] * len(widths)
 
 
 @given(states, instants, walls)
@@ -127,3 +165,13 @@ def test_infinite_ages_are_unknown() -> None:
     """What was never measured has no age."""
     frame = present(State(wall=WALL), 1e6, WALL, size=SIZE_20X4, local=time.gmtime)
     assert not any("inf" in line or "nan" in line for line in frame.lines)
+
+
+def test_all_who_ask_in_a_second_get_the_same_frame() -> None:
+    """The glass and its mirrors can't differ in what they show, and the work is done once."""
+    presenter = Presenter(SIZE_16X2, local=time.gmtime)
+    begun = State(head=Head(started=WALL - 2), wall=WALL)
+    later = replace(begun, uplink=Uplink("192.0.2.7", "eth0"))
+    first = presenter.frame(begun, 1000.0, WALL)
+    assert presenter.frame(later, 1000.9, WALL + 0.9) is first
+    assert presenter.frame(later, 1001.0, WALL + 1.0).lines[1].startswith("192.0.2.7")

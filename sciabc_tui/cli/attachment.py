@@ -2,19 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sciabc_tui.api.client import Client
+if TYPE_CHECKING:
+    from sciabc_tui.api.client import Client
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A head service to be: a client for it, and how to make sure that one runs.
+    """A head service to be: where it answers, and how to make sure that one runs.
 
     Attributes:
-        client: Knows where the service answers, if it does.
+        socket: Where the service answers, if it does.
         begin: Start a service if none answers, and wait until it stands; may block for seconds. Raises
             `ServiceUnavailable`.
     """
 
-    client: Client
+    socket: Path
     begin: Callable[[], object]
+
+    def client(self) -> "Client":
+        """Make a client of the service."""
+        from sciabc_tui.api.client import Client  # noqa: PLC0415 - the control panel is there before
+
+        return Client(self.socket)

@@ -1,8 +1,15 @@
-"""What the shell completes: node names and job numbers, if a head service answers."""
+"""What the shell completes: bundled programs; node names and job numbers, if a head service answers."""
 
 from sciabc_tui.api.client import Client
 from sciabc_tui.cli.session import Session
 from sciabc_tui.errors import SciabcError
+
+
+def program_names(incomplete: str) -> list[str]:
+    """Give the bundled programs that begin so; where none does, the shell completes paths."""
+    from jobs.spec import bundled  # noqa: PLC0415 - only commands that name programs need it
+
+    return [program.name for program in bundled() if program.name.startswith(incomplete)]
 
 
 def node_names(incomplete: str) -> list[str]:

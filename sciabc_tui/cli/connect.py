@@ -7,14 +7,17 @@ that was just started has seen nothing yet, and what it takes to start one is no
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from sciabc_tui.api.client import Client
 from sciabc_tui.cli.attachment import Attachment
 from sciabc_tui.cli.session import Session
 
+if TYPE_CHECKING:
+    from sciabc_tui.api.client import Client
+
 
 @contextmanager
-def connected(session: Session, *, start: bool) -> Generator[Client, None, None]:
+def connected(session: Session, *, start: bool) -> "Generator[Client, None, None]":
     """Give a client for the length of the block; with `--demo` one of a simulation of its own.
 
     Args:
@@ -27,12 +30,12 @@ def connected(session: Session, *, start: bool) -> Generator[Client, None, None]
     with attached(session) as attachment:
         if start or session.demo:
             attachment.begin()
-        yield attachment.client
+        yield attachment.client()
 
 
 @contextmanager
 def attached(session: Session) -> Generator[Attachment, None, None]:
-    """Give a client and the way to start its service; a simulation ends with the block."""
+    """Give the way to a service, and to start it; a simulation ends with the block."""
     if session.demo:
         from sciabc_tui.cli.starting import simulated  # noqa: PLC0415 - most commands start nothing
 
@@ -40,12 +43,13 @@ def attached(session: Session) -> Generator[Attachment, None, None]:
             yield attachment
         return
     paths = session.load().settings.paths
-    client = Client(paths.socket)
 
     def begin() -> None:
+        from sciabc_tui.api.client import Client  # noqa: PLC0415 - as above
         from sciabc_tui.cli.daemon import command_line  # noqa: PLC0415 - as above
         from sciabc_tui.cli.starting import ensure  # noqa: PLC0415 - as above
 
+        client = Client(paths.socket)
         ensure(client, paths.runtime_dir, command_line(session.config, linger=True, demo=False), os.environ)
 
-    yield Attachment(client, begin)
+    yield Attachment(paths.socket, begin)

@@ -15,6 +15,9 @@ from sciabc_tui.cli.harmless import one_line
 
 FAILED = 1
 
+BUSY = 75
+"""Exit status where another head service holds the state directory (sysexits.h: EX_TEMPFAIL)."""
+
 
 def command_line(config: Path | None, *, linger: bool, demo: bool, debug: bool = False) -> list[str]:
     """Give the command that runs the head service.
@@ -61,19 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             load(file=options.config), linger=options.linger, demo=options.demo, ready_fd=options.ready_fd
         )
     except Exception as error:  # noqa: BLE001 - the outermost: each is told, none is lost
-        _tell(error, waiting, debug=options.debug)
-        return FAILED
+        return _tell(error, waiting, debug=options.debug)
     finally:
         if waiting is not None:
             os.close(waiting)
     return 0
 
 
-def _tell(error: Exception, waiting: int | None, *, debug: bool) -> None:
+def _tell(error: Exception, waiting: int | None, *, debug: bool) -> int:
+    """Say what went wrong; give the exit status."""
     from hw.errors import HwError  # noqa: PLC0415 - as above
     from jobs.errors import JobsError  # noqa: PLC0415 - as above
     from sciabc_tui.cli.unexpected import keep  # noqa: PLC0415 - as above
-    from sciabc_tui.errors import SciabcError  # noqa: PLC0415 - as above
+    from sciabc_tui.errors import AlreadyRunning, SciabcError  # noqa: PLC0415 - as above
 
     text = one_line(error)
     if debug:
@@ -85,6 +88,7 @@ def _tell(error: Exception, waiting: int | None, *, debug: bool) -> None:
     if waiting is not None:
         with contextlib.suppress(OSError):
             os.write(waiting, f"{text}\n".encode())
+    return BUSY if isinstance(error, AlreadyRunning) else FAILED
 
 
 if __name__ == "__main__":

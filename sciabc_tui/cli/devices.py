@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from hw.bus import ADDRESSES, Bus, probe
 from hw.errors import BusError, BusFault
-from hw.hd44780 import SIZE_16X2, SIZE_20X4, Size
+from hw.hd44780 import SIZES, PinMap, Size
 from hw.i2c import SmbusBus
 from hw.lcd import Lcd
 from hw.stick import Stick
@@ -14,7 +14,25 @@ from sciabc_tui.panel.followers import PanelDevices
 
 def glass_size(panel: PanelSettings) -> Size:
     """Give the size of the glass."""
-    return SIZE_20X4 if panel.size == "20x4" else SIZE_16X2
+    return SIZES[panel.size]
+
+
+def pin_map(panel: PanelSettings) -> PinMap:
+    """Give how the LCD's expander is wired: the pins of `i2c_pins`, P0 first."""
+    names = panel.i2c_pins.split()
+    lit_low = "bl-low" in names
+    at = {name.removesuffix("-low"): number for number, name in enumerate(names)}
+    return PinMap(
+        rs=at["rs"],
+        rw=at["rw"],
+        e=at["e"],
+        backlight=at["bl"],
+        d4=at["d4"],
+        d5=at["d5"],
+        d6=at["d6"],
+        d7=at["d7"],
+        lit_low=lit_low,
+    )
 
 
 def panel_devices(panel: PanelSettings) -> PanelDevices:
@@ -35,7 +53,7 @@ def stick_factory(panel: PanelSettings) -> Callable[[], Stick] | None:
 def _open_lcd(panel: PanelSettings) -> Lcd:
     bus = SmbusBus(panel.i2c_bus)
     try:
-        return Lcd(bus, _find_lcd(bus, panel), glass_size(panel))
+        return Lcd(bus, _find_lcd(bus, panel), glass_size(panel), pins=pin_map(panel))
     except BusError:
         bus.close()
         raise

@@ -7,13 +7,15 @@ import msgspec
 
 from jobs.errors import StoreError
 from jobs.logstore import PIECE_BYTES, LogLine, Stream, parse_line
+from jobs.progress import told
 from sciabc_tui.cli.harmless import harmless
 
 
 class LogPrinter:
     """Prints records as text.
 
-    What a terminal gets is made harmless; a pipe or a file gets the bytes as the rank wrote them.
+    What a terminal gets is made harmless, without what the program tells the screen (`jobs.progress`); a pipe
+    or a file gets the bytes as the rank wrote them.
     """
 
     def __init__(self, *, numbered: bool = True) -> None:
@@ -79,6 +81,8 @@ class _Output:
         self._open: tuple[int | None, bytes] | None = None
 
     def write(self, prefix: bytes, line: LogLine) -> None:
+        if self._terminal and told(line.text) is not None:
+            return  # a picture would fill the terminal
         text = _harmless(line.text) if self._terminal else line.text
         goes_on = line.joined and self._open == (line.rank, prefix)
         start = b"" if goes_on else (b"\n" if self._open else b"") + prefix

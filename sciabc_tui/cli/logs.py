@@ -49,7 +49,7 @@ def logs(  # noqa: PLR0913 - each option is a parameter
     attempt: Annotated[
         int | None, typer.Option(min=1, help="Which launch of the job. Without: the newest.")
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="The lines as the log has them, with times.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="All lines as the log has them, with times.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object a line (docs/api.md).")
     ] = False,

@@ -49,6 +49,9 @@ def alone(
     demo: Annotated[
         bool, typer.Option("--demo", help="On a simulated cluster, for this command only.")
     ] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="The control panel offers nothing that changes something.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -56,7 +59,9 @@ def alone(
 ) -> None:
     """Open the control panel, unless a command follows."""
     del show_version  # its callback has done it
-    context.obj = Session(config, demo, debug)
+    if read_only and context.invoked_subcommand:
+        raise typer.BadParameter("--read-only is for the control panel, which opens without a command")
+    context.obj = Session(config, demo, debug, read_only)
     if context.invoked_subcommand is None:
         from sciabc_tui.cli.service import open_tui  # noqa: PLC0415 - as above
 

@@ -8,25 +8,38 @@ from typing import Annotated
 import typer
 
 from sciabc_tui.api.client import Client
-from sciabc_tui.cli.complete import node_names
+from sciabc_tui.cli.complete import node_names as complete_nodes
 from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.output import ask, emit, examples, hint, say, table
+from sciabc_tui.cli.provision import (
+    PROVISION_EXAMPLES,
+    SCAN_EXAMPLES,
+    UNPROVISION_EXAMPLES,
+    provision,
+    scan,
+    unprovision,
+)
+from sciabc_tui.cli.sentences import Sentences
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.values import AsJson
+from sciabc_tui.cli.values import AsJson, checked_nodes, node_names
 from sciabc_tui.cluster.durations import span
+from sciabc_tui.cluster.evidence import evidence
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import Liveness, Node, Trust, row_word
+from sciabc_tui.cluster.powering import jobs_there, tell_jobs
 from sciabc_tui.cluster.schedule import capacity, used_slots
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import evidence
 from sciabc_tui.errors import CommandRefused, NotFound
 
-NodeName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=node_names)]
+NodeName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_nodes)]
+NodeNames = Annotated[str, typer.Argument(metavar="NODES", autocompletion=complete_nodes)]
 
 app = typer.Typer(
+    cls=Sentences,
+    add_completion=False,
     invoke_without_command=True,
     rich_markup_mode=None,
-    help="Show the nodes; approve, forget, add, remove, drain or resume one.",
+    help="Show the nodes; provision boards; approve, forget, add, remove, drain or resume nodes.",
     epilog=examples(
         "sciabc-tui nodes",
         "sciabc-tui nodes approve node05",
@@ -77,7 +90,7 @@ def nodes(context: typer.Context, *, as_json: AsJson = False) -> None:
 def approve(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", autocompletion=node_names, show_default=False)
+        str | None, typer.Argument(metavar="[NAME]", autocompletion=complete_nodes, show_default=False)
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All new nodes that showed a host key.")] = False,
@@ -99,6 +112,11 @@ def approve(
         for node, fingerprint in chosen:
             client.approve(node.id, fingerprint)
             say(f"{node.name} approved")
+
+
+app.command(epilog=PROVISION_EXAMPLES)(provision)
+app.command(epilog=UNPROVISION_EXAMPLES)(unprovision)
+app.command(epilog=SCAN_EXAMPLES)(scan)
 
 
 @app.command(epilog=examples("sciabc-tui nodes forget node05"))
@@ -159,22 +177,36 @@ def _forget(client: Client, node: Node) -> list[str]:
     return lines
 
 
-@app.command(epilog=examples('sciabc-tui nodes drain node06 "fan broken"'))
+@app.command(
+    epilog=examples('sciabc-tui nodes drain node06 "fan broken"', "sciabc-tui nodes drain node[01-03]")
+)
 def drain(
-    context: typer.Context, name: NodeName, reason: Annotated[list[str] | None, typer.Argument()] = None
+    context: typer.Context, names: NodeNames, reason: Annotated[list[str] | None, typer.Argument()] = None
 ) -> None:
-    """Start no new jobs on a node; those that run there go on."""
+    """Start no new jobs on nodes; those that run there are named, and go on."""
+    checked_nodes(names)
     with connected(session(context), start=False) as client:
-        client.drain(_find(client, name).id, " ".join(reason or ()))
-    say(f"{name} drained")
+        found = _find_all(client, names)
+        for line in tell_jobs(jobs_there(client.state(), {node.id for node in found})):
+            hint(line)
+        for node in found:
+            client.drain(node.id, " ".join(reason or ()))
+            say(f"{node.name} drained")
 
 
-@app.command(epilog=examples("sciabc-tui nodes resume node06"))
-def resume(context: typer.Context, name: NodeName) -> None:
-    """Let new jobs start on a drained node again."""
+@app.command(epilog=examples("sciabc-tui nodes resume node06", "sciabc-tui nodes resume @drained"))
+def resume(context: typer.Context, names: NodeNames) -> None:
+    """Let new jobs start on drained nodes again."""
+    checked_nodes(names)
     with connected(session(context), start=False) as client:
-        client.resume(_find(client, name).id)
-    say(f"{name} resumed")
+        for node in _find_all(client, names):
+            client.resume(node.id)
+            say(f"{node.name} resumed")
+
+
+def _find_all(client: Client, names: str) -> list[Node]:
+    """Find all before anything is done to one."""
+    return [_find(client, name) for name in node_names(client, names)]
 
 
 def _find(client: Client, name: str) -> Node:

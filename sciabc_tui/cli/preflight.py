@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow, PreflightWish
+from sciabc_tui.cli.complete import program_names
 from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.failures import FAILED
 from sciabc_tui.cli.output import emit, hint, say, table
 from sciabc_tui.cli.run import resolve_program
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.values import AsJson, node_names
+from sciabc_tui.cli.values import AsJson, checked_nodes, node_names
 from sciabc_tui.cluster.nodeset import fold
 
 _WORDS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "unknown": "--"}
@@ -25,14 +27,17 @@ _NAME_WIDTH = 24
 def preflight(
     context: typer.Context,
     program: Annotated[
-        str | None, typer.Argument(metavar="PROGRAM", help="As for run.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="PROGRAM", autocompletion=program_names, help="As for run.", show_default=False
+        ),
     ] = None,
     *,
     each: Annotated[
         bool, typer.Option("--each", help="For a command on every node, with no MPI in it.")
     ] = False,
     nodes: Annotated[
-        str, typer.Option("--nodes", "-w", metavar="NODES", help="Check only these: node[01-03],head.")
+        str, typer.Option("--nodes", "-w", metavar="NODES", help="Check only these: node[01-03], @up!node04.")
     ] = "",
     exclude: Annotated[str, typer.Option("--exclude", "-x", metavar="NODES", help="Leave these out.")] = "",
     launcher: Annotated[
@@ -48,16 +53,21 @@ def preflight(
     Each is asked through the ssh that a launch uses: login, MPI, memory, disk, clock; with a PROGRAM also
     whether that is there, the same as here, and this directory; for Python mpi4py.
     """
+    for node_set in (nodes, exclude):
+        checked_nodes(node_set)
     wish = PreflightWish(
         program=resolve_program(program, Path.cwd()) if program else "",
         cwd=os.path.abspath(Path.cwd()) if program else "",  # noqa: PTH100 - as run does
-        nodes=node_names(nodes),
-        exclude=node_names(exclude),
         fresh=fresh,
         each=each,
         launcher=launcher,
     )
     with connected(session(context), start=False) as client:
+        wish = replace(
+            wish,
+            nodes=node_names(client, nodes),
+            exclude=node_names(client, exclude, may_be_none=True),
+        )
         report = client.preflight(wish)
         simulated = client.state().head.simulated
     if as_json:

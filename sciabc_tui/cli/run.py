@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
+from msgspec.structs import replace
 
 from sciabc_tui.api.client import Client
-from sciabc_tui.api.messages import SubmitJob
+from sciabc_tui.api.messages import JobPreview, SubmitJob
+from sciabc_tui.cli.complete import program_names
 from sciabc_tui.cli.connect import connected
+from sciabc_tui.cli.dry_run import preview_lines
 from sciabc_tui.cli.failures import FAILED, INTERRUPTED
 from sciabc_tui.cli.interrupts import Interrupts
 from sciabc_tui.cli.joblog import LogPrinter, records
 from sciabc_tui.cli.output import ask, emit, hint, say
 from sciabc_tui.cli.session import session
-from sciabc_tui.cli.values import duration, node_names
+from sciabc_tui.cli.values import checked_nodes, duration, node_names
+from sciabc_tui.cluster.evidence import outcome
 from sciabc_tui.cluster.job import Job, JobState, OnNodeLoss
-from sciabc_tui.cluster.wording import outcome
 from sciabc_tui.errors import CommandRefused, ServiceUnavailable
 
 EXAMPLES = """\b
@@ -38,6 +41,7 @@ Examples:
   sciabc-tui run -w node[01-04] --time 10m --on-node-loss requeue ./simulate
   sciabc-tui run --with input.dat --collect 'result*.csv' ./simulate
   sciabc-tui run --each uptime
+  sciabc-tui run --dry-run -n 8 ./simulate
   sciabc-tui run --detach ./simulate"""
 
 
@@ -60,7 +64,12 @@ class Answer(Enum):
 
 def run(  # noqa: PLR0913 - each option is a parameter
     context: typer.Context,
-    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A path, a bundled program, or on PATH.")],
+    program: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROGRAM", autocompletion=program_names, help="A path, a bundled program, or on PATH."
+        ),
+    ],
     args: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="Its arguments.")] = None,
     *,
     ranks: Annotated[
@@ -78,7 +87,7 @@ def run(  # noqa: PLR0913 - each option is a parameter
         bool, typer.Option("--each", help="Run the command once on every node, with no MPI in it.")
     ] = False,
     nodes: Annotated[
-        str, typer.Option("--nodes", "-w", metavar="NODES", help="Use only these: node[01-03],head.")
+        str, typer.Option("--nodes", "-w", metavar="NODES", help="Use only these: node[01-03], @up!node04.")
     ] = "",
     exclude: Annotated[str, typer.Option("--exclude", "-x", metavar="NODES", help="Use none of these.")] = "",
     time: Annotated[
@@ -104,11 +113,16 @@ def run(  # noqa: PLR0913 - each option is a parameter
         bool, typer.Option("--grow", help="Launch it again with more ranks when nodes join.")
     ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Submit it, and do not follow it.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Submit nothing; say what would run, and where.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the job as JSON, in place of what it prints.")
     ] = False,
 ) -> None:
     """Run an MPI program on the cluster, print what its ranks print, and exit as it exits."""
+    for node_set in (nodes, exclude):
+        checked_nodes(node_set)
     request = SubmitJob(
         program=resolve_program(program, Path.cwd()),
         args=tuple(args or ()),
@@ -118,8 +132,6 @@ def run(  # noqa: PLR0913 - each option is a parameter
         env=_variables(env or ()),
         each=each,
         per_node=per_node,
-        nodes=node_names(nodes),
-        exclude=node_names(exclude),
         time_limit=duration(time) if time else None,
         priority=priority,
         on_node_loss=on_node_loss,
@@ -130,6 +142,14 @@ def run(  # noqa: PLR0913 - each option is a parameter
         grow=grow,
     )
     with connected(session(context), start=True) as client:
+        request = replace(
+            request,
+            nodes=node_names(client, nodes),
+            exclude=node_names(client, exclude, may_be_none=True),
+        )
+        if dry_run:
+            _tell_preview(client.preview(request), as_json=as_json)
+            return
         job = client.submit(request)
         if detach:
             _tell_submitted(job, as_json=as_json)
@@ -276,6 +296,16 @@ def _tell_submitted(job: Job, *, as_json: bool) -> None:
         emit(job)
     else:
         say(f"job {job.id} {job.name} submitted. Next: sciabc-tui logs {job.id} -f")
+
+
+def _tell_preview(preview: JobPreview, *, as_json: bool) -> None:
+    if as_json:
+        emit(preview)
+    else:
+        for line in preview_lines(preview):
+            say(line)
+    if preview.problem:
+        raise typer.Exit(FAILED)
 
 
 def _variables(pairs: Sequence[str]) -> dict[str, str]:

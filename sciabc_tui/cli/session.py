@@ -15,6 +15,7 @@ class Session:
     config: Path | None = None
     demo: bool = False
     debug: bool = False
+    read_only: bool = False
 
     def load(self) -> Loaded:
         """Read the settings.

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from types import FrameType
 
 from sciabc_tui.api.client import Client
 from sciabc_tui.api.rundir import prepare
+from sciabc_tui.cli import systemd
 from sciabc_tui.cli.attachment import Attachment
 from sciabc_tui.cli.daemon import command_line
+from sciabc_tui.cli.unit import UNIT
 from sciabc_tui.errors import NotYourService, ServiceUnavailable
 
 READY_WITHIN = 20.0
@@ -27,14 +30,23 @@ STOPS_WITHIN = 10.0
 LOG_LIMIT = 1024 * 1024
 """Bytes above which the log of services that were started here begins anew."""
 
+_LOOKS_EVERY = 0.2
+"""Seconds between two looks at a service that systemd starts."""
+
+_DEATH_IS_SEEN_WITHIN = 1.0
+"""Seconds that systemd may take to see that a service is gone, and to say what it does."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def ensure(
     client: Client, runtime: Path, command: Sequence[str], environ: Mapping[str, str]
 ) -> subprocess.Popen[bytes] | None:
-    """Start a service unless one answers. Of several that want this at once, one starts it."""
-    if _answers(client):
+    """Start a service unless one answers. Of several that want this at once, one starts it.
+
+    One that systemd is about to start is waited for: started in between, ours would hold what that one needs.
+    """
+    if _answers(client) or _comes_from_systemd(client):
         return None
     prepare(runtime)
     with _alone(runtime):
@@ -91,11 +103,13 @@ def simulated(config: Path | None) -> Generator[Attachment, None, None]:
         }
         command = command_line(config, linger=True, demo=True)
         started: list[subprocess.Popen[bytes]] = []
+
+        def begin() -> None:
+            if not any(process.poll() is None for process in started):
+                started.append(start_service(runtime, command, environ))
+
         try:
-            yield Attachment(
-                Client(runtime / "api.sock"),
-                lambda: started.append(start_service(runtime, command, environ)),
-            )
+            yield Attachment(runtime / "api.sock", begin)
         finally:
             for process in started:
                 _stop(process)
@@ -133,6 +147,27 @@ def _answers(client: Client) -> bool:
     except ServiceUnavailable:
         return False
     return True
+
+
+def _comes_from_systemd(client: Client) -> bool:
+    """Wait for a service that systemd starts, or starts again; tell whether it answers.
+
+    One that stands answers at once, unless it was just killed; who is silent then is somewhere else.
+    """
+    began, pause = time.monotonic(), threading.Event()
+    silent_since = began
+    while UNIT.exists() and time.monotonic() - began < READY_WITHIN:
+        state = systemd.told("is-active", UNIT.name, within=_DEATH_IS_SEEN_WITHIN)
+        if state not in {"active", "activating", "deactivating"}:
+            return False
+        if _answers(client):
+            return True
+        if state != "active":
+            silent_since = time.monotonic()
+        elif time.monotonic() - silent_since > _DEATH_IS_SEEN_WITHIN:
+            return False
+        pause.wait(_LOOKS_EVERY)
+    return False
 
 
 @contextmanager

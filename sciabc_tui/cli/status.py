@@ -8,10 +8,9 @@ from sciabc_tui.cli.connect import connected
 from sciabc_tui.cli.output import emit, say
 from sciabc_tui.cli.session import session
 from sciabc_tui.cli.values import AsJson
-from sciabc_tui.cluster.durations import span
+from sciabc_tui.cluster.durations import Instant, span
 from sciabc_tui.cluster.health import Alarm, assess
 from sciabc_tui.cluster.job import JobState
-from sciabc_tui.cluster.node import Instant
 from sciabc_tui.cluster.schedule import total_slots, used_slots
 from sciabc_tui.cluster.state import State
 
@@ -34,6 +33,8 @@ class Status:
     slots_total: int
     jobs_running: int
     jobs_pending: int
+    jobs_progress: dict[str, int]
+    """Per cent, by the numbers of the running jobs that tell it."""
     launcher: str
     launcher_problem: str
 
@@ -80,6 +81,11 @@ def summarize(state: State) -> Status:
         slots_total=total_slots(state),
         jobs_running=states.count(JobState.RUNNING),
         jobs_pending=states.count(JobState.PENDING),
+        jobs_progress={
+            str(job.id): job.progress.percent
+            for job in state.jobs.values()
+            if job.state is JobState.RUNNING and job.progress is not None
+        },
         launcher=state.head.launcher,
         launcher_problem=state.head.launcher_problem,
     )
@@ -100,6 +106,7 @@ def describe(state: State) -> list[str]:
         f"nodes        {figures.nodes_up} of {figures.nodes_known} up",
         f"slots        {figures.slots_used} of {figures.slots_total} used",
         f"jobs         {figures.jobs_running} running, {figures.jobs_pending} pending",
+        *(f"             job {job} at {done}%" for job, done in figures.jobs_progress.items()),
         f"MPI          {figures.launcher_problem or figures.launcher or '--'}",
     ]
     if new:

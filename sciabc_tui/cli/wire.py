@@ -4,24 +4,24 @@ import asyncio
 import contextlib
 import getpass
 import logging
-import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-
-import sdnotify  # pyright: ignore[reportMissingTypeStubs]
 
 from jobs.retention import parse_keep
 from jobs.standby import Standby
 from jobs.store import JobStore
 from sciabc_tui.api.server import ApiServer
+from sciabc_tui.cli.herald import Herald
+from sciabc_tui.cli.works import SWITCHERS
 from sciabc_tui.cli.worlds import Reality, Simulation, Threads, World, known_users, panel
+from sciabc_tui.cluster.changes import HeadDescribed
 from sciabc_tui.cluster.roster import HEAD
-from sciabc_tui.cluster.state import Head, HeadDescribed, State
+from sciabc_tui.cluster.state import Head, State
 from sciabc_tui.config import Loaded, Settings
 from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.clock import SystemClock
@@ -39,6 +39,7 @@ from sciabc_tui.head.service import HeadService, Part, Ticker, run_parts, until_
 from sciabc_tui.head.statics import parse_nodes
 from sciabc_tui.head.sweeper import Sweeper
 from sciabc_tui.head.trust import TrustStore
+from sciabc_tui.head.watchdog import Disk, Vital, Watchdog, api, membership
 
 log = logging.getLogger(__name__)
 
@@ -83,32 +84,6 @@ def _allow_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class Herald:
-    """Tells who started the service how it stands: a client through a pipe, systemd through its socket."""
-
-    def __init__(self, ready_fd: int | None) -> None:
-        self._pipe = ready_fd
-        self._notify: Callable[[str], None] = sdnotify.SystemdNotifier().notify  # pyright: ignore[reportUnknownMemberType] - the package has no types
-
-    def ready(self) -> None:
-        """Clients may connect."""
-        self._notify("READY=1")
-        if self._pipe is not None:
-            with contextlib.suppress(BrokenPipeError):  # whoever waited is gone: nobody to tell
-                os.write(self._pipe, b"READY\n")
-            self.close()
-
-    def stopping(self) -> None:
-        """It was told to stop."""
-        self._notify("STOPPING=1")
-
-    def close(self) -> None:
-        """Let go of the pipe."""
-        if self._pipe is not None:
-            os.close(self._pipe)
-            self._pipe = None
-
-
 async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger: bool, demo: bool) -> None:
     clock = SystemClock()
     keep = parse_keep(settings.jobs.keep)
@@ -120,6 +95,7 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         ThreadPoolExecutor(4, thread_name_prefix="runs") as worker,
         ThreadPoolExecutor(3, thread_name_prefix="sweep") as sweeper,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="preflight") as askers,
+        ThreadPoolExecutor(SWITCHERS, thread_name_prefix="boards") as switchers,
         contextlib.closing(Standby()) as standby,
     ):
         events = EventLog(state_dir, disk)
@@ -130,11 +106,9 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         users = known_users(settings.cluster)
         trust = TrustStore(state_dir, disk)
         hub.observe(trust.load())
-        threads = Threads(worker, sweeper, askers)
+        threads = Threads(worker, sweeper, askers, switchers)
         world: World = (
-            Simulation(clock, disk)
-            if demo
-            else Reality(settings, hub, clock, users, trust.known_hosts, threads, standby)
+            Simulation(clock, disk) if demo else Reality(settings, hub, clock, users, trust, threads, standby)
         )
         folder = state_dir / "jobs"
         ledger = Ledger(hub, store, disk)
@@ -160,10 +134,11 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
             *world.parts(dispatcher),
             Part("the front panel", panel(settings.panel, clock, simulated=demo)),
         )
-        async with ApiServer(
-            HeadService(hub, dispatcher, events, added, historian, world.preflight), settings.paths.socket
-        ) as server:
-            await _until_told(parts, hub, server, herald, clock=clock, linger=linger)
+        works = world.works(hub, dispatcher, added)
+        head = HeadService(hub, dispatcher, events, added, historian, world.preflight, works)
+        async with ApiServer(head, settings.paths.socket) as server:
+            vitals = (membership(hub), api(settings.paths.socket), Disk(disk, clock).vital)
+            await _until_told(parts, hub, server, herald, vitals, clock=clock, linger=linger)
 
 
 async def _until_told(
@@ -171,6 +146,7 @@ async def _until_told(
     hub: StateHub,
     server: ApiServer,
     herald: Herald,
+    vitals: Sequence[Vital],
     *,
     clock: Clock,
     linger: bool,
@@ -181,19 +157,21 @@ async def _until_told(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as group:
-        working = group.create_task(run_parts(parts, hub))
+        tasks = [group.create_task(run_parts(parts, hub))]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK):
                 await _sees_itself(hub)
         herald.ready()
         log.info("serving; nodes: %d", len(hub.state.nodes))
-        unneeded = group.create_task(_unneeded(hub, server, clock, stop)) if linger else None
+        if herald.patience is not None:
+            tasks.append(group.create_task(Watchdog(herald.alive, vitals, patience=herald.patience).run()))
+        if linger:
+            tasks.append(group.create_task(_unneeded(hub, server, clock, stop)))
         await stop.wait()
         herald.stopping()
         log.info("stopping; jobs go on")
-        working.cancel()
-        if unneeded:
-            unneeded.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _unneeded(hub: StateHub, server: ApiServer, clock: Clock, stop: asyncio.Event) -> None:

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -11,13 +10,17 @@ from typing import Protocol
 
 from jobs.errors import SpecError
 from jobs.hostfile import Host
+from jobs.launchers import nodes_python
 from jobs.prepare import Site
 from jobs.slurm import check_options
 from jobs.standby import Standby
 from sciabc_tui.cli.devices import glass_size, panel_devices
+from sciabc_tui.cli.works import WorkMeans, provisioning_kit, real_works, simulated_works
 from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.cluster.powering_drivers import parse_drivers
 from sciabc_tui.config import ClusterSettings, JobsSettings, PanelSettings, Settings
 from sciabc_tui.errors import ConfigError
+from sciabc_tui.head.added import AddedNodes
 from sciabc_tui.head.contacts import Contacts
 from sciabc_tui.head.demo import DemoAdapter
 from sciabc_tui.head.demo_runs import DemoRuns
@@ -39,9 +42,12 @@ from sciabc_tui.head.ssh_config import SshConfigFile
 from sciabc_tui.head.staging import Stager
 from sciabc_tui.head.staging_wire import Wires
 from sciabc_tui.head.statics import StaticNodes, parse_nodes
+from sciabc_tui.head.trust import TrustStore
 from sciabc_tui.head.uplink import UplinkFollower, cluster_networks
 from sciabc_tui.head.users import Users, parse_users
+from sciabc_tui.head.works import Works
 from sciabc_tui.panel.followers import PanelDevices, PanelFollower
+from sciabc_tui.panel.scene import parse_night
 
 
 class World(Protocol):
@@ -57,6 +63,10 @@ class World(Protocol):
         """What asks nodes whether they are fit for a job."""
         ...
 
+    def works(self, hub: StateHub, dispatcher: Dispatcher, added: AddedNodes, /) -> Works:
+        """Give what can be done on nodes."""
+        ...
+
     def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
         """Give the adapters."""
         ...
@@ -70,11 +80,13 @@ class Threads:
         worker: What takes a fraction of a second.
         sweeper: What takes seconds, because a node may be silent.
         askers: What is done with many nodes at once; `sciabc_tui.head.preflight.AT_ONCE` threads.
+        switchers: What waits for boards that halt or blink; `sciabc_tui.cli.works.SWITCHERS` threads.
     """
 
     worker: Executor
     sweeper: Executor
     askers: Executor
+    switchers: Executor
 
 
 class Reality:
@@ -86,7 +98,7 @@ class Reality:
         hub: StateHub,
         clock: Clock,
         users: Users,
-        known_hosts: Path,
+        trust: TrustStore,
         threads: Threads,
         standby: Standby,
     ) -> None:
@@ -104,15 +116,15 @@ class Reality:
         self._sessions = Sessions()
         identity = Path(settings.cluster.identity).expanduser() if settings.cluster.identity else None
         self._credentials = Credentials(identity, Path.home() / ".ssh")
+        launchers = find_launchers(settings.jobs.launcher)
         site = Site(
-            known_hosts=known_hosts,
+            known_hosts=trust.known_hosts,
             uid=os.geteuid(),
             identity=identity,
-            python=settings.jobs.python or sys.executable,
+            python=settings.jobs.python or nodes_python(launchers),
             allow_root=settings.jobs.allow_root,
             log_limit=settings.jobs.log_limit * 2**20,
         )
-        launchers = find_launchers(settings.jobs.launcher)
         mpi = MpiRuns(
             launchers,
             site,
@@ -136,6 +148,30 @@ class Reality:
         self._spare = SpareRunner(standby, threads.worker)
         self.preflight = Preflight(
             launchers, site, surroundings=self, users=users, clock=clock, worker=threads.askers
+        )
+        self._trust = trust
+        self._switchers = threads.switchers
+        self._drivers = parse_drivers(settings.power.drivers)
+        self._kit = provisioning_kit(launchers, site.python, settings.paths.wheels)
+
+    def works(self, hub: StateHub, dispatcher: Dispatcher, added: AddedNodes, /) -> Works:
+        """Give what can be done on real nodes."""
+        return real_works(
+            WorkMeans(
+                hub,
+                self._clock,
+                self._sessions,
+                self._users,
+                self._credentials,
+                self._trust,
+                dispatcher.direct,
+                dispatcher.starts,
+                self._drivers,
+                self._switchers,
+                added,
+                self.networks,
+                self._kit,
+            )
         )
 
     def parts(self, _dispatcher: Dispatcher, /) -> Sequence[Part]:
@@ -202,6 +238,10 @@ class Simulation:
         self.runs = DemoRuns(clock, disk)
         self.preflight = DemoPreflight()
 
+    def works(self, hub: StateHub, _dispatcher: Dispatcher, _added: AddedNodes, /) -> Works:
+        """Give what is played."""
+        return simulated_works(hub)
+
     def parts(self, dispatcher: Dispatcher, /) -> Sequence[Part]:
         """Give the script."""
         demo = DemoAdapter(self._clock, submit=lambda job: dispatcher.submit(job, by="the simulation"))
@@ -211,4 +251,5 @@ class Simulation:
 def panel(settings: PanelSettings, clock: Clock, *, simulated: bool) -> PanelFollower:
     """Build the front panel; a simulation has only mirrors: real glass must not show invented nodes."""
     devices = PanelDevices() if simulated else panel_devices(settings)
-    return PanelFollower(devices, size=glass_size(settings), clock=clock)
+    night = parse_night(settings.night)
+    return PanelFollower(devices, size=glass_size(settings), clock=clock, night=night)

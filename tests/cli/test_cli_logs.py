@@ -74,6 +74,18 @@ def test_nothing_of_a_job_steers_the_terminal(shell: Shell, service: Serving, op
     assert not set(terminal.text) & {"\x1b", "\x07", "\x00", "\x9b"}
 
 
+@pytest.mark.parametrize(("options", "seen"), [((), False), (("--raw",), True), (("--json",), True)])
+def test_what_is_told_to_the_screen_can_be_seen(
+    shell: Shell, service: Serving, options: tuple[str, ...], *, seen: bool
+) -> None:
+    """A terminal is spared a program's marked lines, unless all lines are wanted."""
+    _put(service, _record(b"@sciabc progress 1 of 2") + _record(b"half"))
+    with shell.terminal("logs", "1", *options) as terminal:
+        assert terminal.ended() == 0
+    assert "half" in terminal.text
+    assert ("@sciabc progress 1 of 2" in terminal.text) is seen
+
+
 def test_a_line_of_ten_megabytes_comes_through(shell: Shell, service: Serving) -> None:
     """In a pipe as one line, without a byte more or less."""
     piece = b"\xe2\x82\xac\x00\xff" * 13107 + b"x"  # as long as a record's text may be

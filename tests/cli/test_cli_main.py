@@ -61,7 +61,7 @@ def test_version(shell: Shell) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "nodes approve", "nodes forget", "nodes drain"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "doctor", "nodes approve", "nodes forget", "nodes drain"])
 def test_help_has_examples(shell: Shell, command: str) -> None:
     """Every command's help shows how to use it."""
     done = shell.run(*command.split(), "--help")
@@ -142,6 +142,32 @@ def test_completion_offers_what_is_there(shell: Shell) -> None:
         _SCIABC_TUI_COMPLETE="complete_bash", COMP_WORDS="sciabc-tui nodes forget ", COMP_CWORD="3"
     )
     assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sciabc-tui run he", ["heat", "hello"]),
+        ("sciabc-tui scale me", ["mergesort"]),
+        ("sciabc-tui preflight he", ["heat", "hello"]),
+        ("sciabc-tui programs copy win", ["wing"]),
+        ("sciabc-tui run ./he", []),
+    ],
+)
+def test_completion_of_programs(shell: Shell, typed: str, offered: list[str]) -> None:
+    """Bundled programs are completed wherever one is named; a path is left to the shell."""
+    done = shell.run(
+        _SCIABC_TUI_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(len(typed.split()) - 1)
+    )
+    assert done.stdout.split() == offered
+
+
+@pytest.mark.parametrize("group", [(), ("nodes",), ("power",), ("programs",), ("wheels",)])
+def test_the_help_of_a_group_cuts_no_sentence_off(shell: Shell, group: tuple[str, ...]) -> None:
+    """Each command is told in a whole sentence; only the program itself installs completion."""
+    text = shell.run(*group, "--help").stdout
+    assert "..." not in text.partition("Commands:")[2].partition("Examples:")[0]
+    assert ("--install-completion" in text) == (not group)
 
 
 @pytest.mark.usefixtures("service")

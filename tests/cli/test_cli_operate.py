@@ -2,7 +2,8 @@
 
 import pytest
 
-from sciabc_tui.cluster.job import HoldJob, JobId, OnNodeLoss, PrioritiseJob, ReleaseJob, RequeueJob
+from sciabc_tui.cluster.job import JobId, OnNodeLoss
+from sciabc_tui.cluster.job_commands import HoldJob, PrioritiseJob, ReleaseJob, RequeueJob
 from tests.api.scripted import Serving
 from tests.cli.shell import Shell
 

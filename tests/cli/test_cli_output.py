@@ -80,6 +80,20 @@ def test_a_pipe_gets_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert streams[1].getvalue() == b"[12] oops\nmpirun says\n"
 
 
+@pytest.mark.parametrize(
+    ("terminal", "left"), [(True, b"[0] half\n"), (False, b"[0] @sciabc progress 1 of 2\n[0] half\n")]
+)
+def test_what_is_told_to_the_screen_is_for_a_screen(
+    monkeypatch: pytest.MonkeyPatch, *, terminal: bool, left: bytes
+) -> None:
+    """A terminal does not get the lines by which a program draws; a pipe gets all that it wrote."""
+    streams = capture(monkeypatch, terminal=terminal)
+    printer = LogPrinter()
+    printer.show(record(b"@sciabc progress 1 of 2"))
+    printer.show(record(b"half"))
+    assert streams[0].getvalue() == left
+
+
 def test_pieces_of_a_long_line_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that was kept in pieces comes out as one, and another rank's line in between starts anew."""
     streams = capture(monkeypatch, terminal=False)

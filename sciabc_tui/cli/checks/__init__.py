@@ -1,0 +1,1 @@
+"""What `doctor` checks: each check judges facts (pure) that a look at the machine gathered."""

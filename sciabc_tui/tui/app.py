@@ -1,107 +1,99 @@
 """The application: what is known of the cluster, which screen is on top, and what the service is asked."""
 
+import gc
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, assert_never
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from rich.text import Text
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette, Provider
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.message_pump import MessagePump
 from typing_extensions import override
 
-from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.state import State
+from sciabc_tui.cluster.ids import JobId, NodeId
+from sciabc_tui.config import Loaded
 from sciabc_tui.errors import SciabcError
 from sciabc_tui.tui import messages as msg
 from sciabc_tui.tui import requests as req
-from sciabc_tui.tui.actions import Verb
+from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.errands import Errands
 from sciabc_tui.tui.feed import Feed
 from sciabc_tui.tui.firewall import Firewall
-from sciabc_tui.tui.ports import ClusterClient
+from sciabc_tui.tui.late import LateClient
+from sciabc_tui.tui.looks import Looks
+from sciabc_tui.tui.openings import Openings, load_all, load_sections
 from sciabc_tui.tui.present.cells import plain
-from sciabc_tui.tui.present.forms import (
-    Question,
-    cancel_question,
-    drain_question,
-    farewell,
-    requeue_question,
-)
-from sciabc_tui.tui.present.glyphs import ASCII, UNICODE, Glyphs
-from sciabc_tui.tui.present.history import KEPT
-from sciabc_tui.tui.present.trust import forget_question
 from sciabc_tui.tui.present.view import View
-from sciabc_tui.tui.screens.approve import ApproveScreen
 from sciabc_tui.tui.screens.base import ClusterScreen, Link
-from sciabc_tui.tui.screens.confirm import ConfirmScreen
 from sciabc_tui.tui.screens.dashboard import DashboardScreen
-from sciabc_tui.tui.screens.help import HelpScreen
-from sciabc_tui.tui.screens.history import HistoryScreen
-from sciabc_tui.tui.screens.log import CHUNK, LogScreen
-from sciabc_tui.tui.screens.new_job import NewJobScreen
-from sciabc_tui.tui.screens.node import NodeScreen
-from sciabc_tui.tui.screens.palette import ClusterProvider
-from sciabc_tui.tui.screens.preflight import PreflightScreen
-from sciabc_tui.tui.theme import BRIEFCASE, CONSOLE, CONSOLE_VARIABLES, CSS
+from sciabc_tui.tui.terminal_app import TerminalApp
+from sciabc_tui.tui.theme import CSS
+
+if TYPE_CHECKING:
+    from sciabc_tui.cluster.job import Job
+    from sciabc_tui.cluster.state import State
+    from sciabc_tui.tui.ports import ClusterClient, Shell
+    from sciabc_tui.tui.present.digest import Digest
+    from sciabc_tui.tui.present.forms import Question
 
 log = logging.getLogger(__name__)
 
+READ_ONLY = "Read-only: nothing is changed from here. Next: sciabc-tui without --read-only and tui.read_only"
 
-class ClusterApp(App[None]):
+
+class ClusterApp(TerminalApp):
     """The control panel over a client of the head service.
 
     Args:
-        client: The head service.
+        client: Gives the client of the head service; called once, beside the screen.
         begin: Starts a head service if none answers; may block, and runs beside the screen.
         clock: This machine's monotonic clock.
-        glyphs: What the terminal can show.
+        looks: What the terminal can show, and what the user wants of the screen.
         ticking: Let ages and the clock go on by themselves.
         log_name: Where unexpected errors are written, for the line that tells of one.
+        loaded: The settings that the settings screen shows.
+        form_file: Where what stands in the form of a new job is kept; None forgets it in the end.
+        shell: Makes what logs in to nodes from this terminal; None: nobody can, from here.
     """
 
     TITLE = "sciabc-tui"
     CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit", "Leave", show=False, priority=True)]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ClusterProvider}
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the panel is made of; all but the client has a default
         self,
-        client: ClusterClient,
+        client: "Callable[[], ClusterClient]",
         *,
         begin: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
-        glyphs: Glyphs = UNICODE,
+        looks: Looks = Looks(),  # noqa: B008 (frozen)
         ticking: bool = True,
         log_name: str = "",
+        loaded: Loaded | None = None,
+        form_file: Path | None = None,
+        shell: "Callable[[], Shell] | None" = None,
     ) -> None:
-        super().__init__()
-        self._errands = Errands(client)
+        super().__init__(looks, clock, log_name=log_name)
+        late = LateClient(client)
+        self._errands = Errands(late)
         self._clock = clock
-        self._glyphs = glyphs
+        self._glyphs = looks.glyphs
+        self._read_only = looks.wanted.read_only
         self._link = Link(self.view, self.take, ticking)
-        self._log_name = log_name
+        self._openings = Openings(self._link, self._errands, loaded, form_file, self._ask, shell)
         self._state: State | None = None
+        self._digest: Digest | None = None
         self._received_at = 0.0
         self._gone_since: float | None = None
         self._gone_why = ""
-        self._feed = Feed(client, self.post_message, clock, begin)
+        self._feed = Feed(late, self.post_message, clock, begin)
         self._firewall = Firewall()
-        self.set_class(glyphs is ASCII, "-ascii")
-        self.animation_level = "none"  # an animation is bytes on a slow link, and tells nothing
-        self.register_theme(BRIEFCASE)
-        self.theme = CONSOLE if os.environ.get("TERM") == "linux" else BRIEFCASE.name
-
-    @override
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return CONSOLE_VARIABLES
+        self._loads = False
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -112,24 +104,48 @@ class ClusterApp(App[None]):
         now = self._clock()
         gone = None if self._gone_since is None else now - self._gone_since
         if self._state is None:
-            return View(self._glyphs, gone=gone, problem=self._gone_why)
-        elapsed = max(0.0, now - self._received_at)
+            return View(self._glyphs, gone=gone, problem=self._gone_why, read_only=self._read_only)
         state = self._state
-        return View(self._glyphs, state, state.at + elapsed, state.wall + elapsed, gone, self._gone_why)
+        elapsed = max(0.0, now - self._received_at) * state.head.pace
+        return View(
+            self._glyphs,
+            state,
+            state.at + elapsed,
+            state.wall + elapsed,
+            gone,
+            self._gone_why,
+            self._read_only,
+            blinking=self._openings.blinking,
+            worked_out=self._digest,
+        )
 
-    def on_mount(self) -> None:
-        """Show the first frame; the service may answer later."""
-        self.push_screen(DashboardScreen(self._link))
-        self.run_worker(self._feed.run, thread=True, group="feed", name="feed")
+    @override
+    def get_default_screen(self) -> DashboardScreen:
+        return DashboardScreen(self._link)
+
+    def on_ready(self) -> None:
+        """There is a first frame, which waits neither for the service nor for what shows a state."""
+        if not gc.isenabled():  # `sciabc_tui.__main__` switched it off for the imports
+            gc.freeze()  # what is there now stays: nobody need look through it
+            gc.enable()
+        self.begin_to_survive()
+        self.run_worker(self._follow, thread=True, group="feed", name="feed")
+
+    def _follow(self) -> None:
+        load_sections()
+        self._feed.run()
 
     def on_unmount(self) -> None:
         """Let go of the service; what runs there goes on."""
+        self.give_back()
         self._feed.stop()
         self._errands.stop_preflight()
+        self._openings.close()
 
     def on_state_received(self, message: msg.StateReceived) -> None:
         """Take over the newest state."""
         self._state, self._received_at, self._gone_since = message.state, message.at, None
+        self._digest = self._openings.digest(message.state, self._digest)
         self._look_again()
 
     def on_service_lost(self, message: msg.ServiceLost) -> None:
@@ -140,36 +156,62 @@ class ClusterApp(App[None]):
         self._look_again()
 
     def _look_again(self) -> None:
+        self.follow(self.view())
         if isinstance(self.screen, ClusterScreen):
-            self.screen.tick()
+            self.screen.news()
+        if not self._loads:  # what is known now is shown first
+            self._loads = True
+            self.call_after_refresh(self.run_worker, load_all, thread=True, name="load")
 
     def take(self, request: req.Request) -> None:
         """Carry out what a screen asks, at once, so that the next key goes to the next screen."""
+        if self._read_only and req.changes(request):
+            self.screen.post_message(msg.Refused(READ_ONLY))
+        else:
+            self._carry_out(request)
+
+    def _carry_out(self, request: req.Request) -> None:
         match request:
             case req.Do(verb):
                 self._do(verb)
+            case req.OpenNode() | req.OpenJob() | req.OpenPicture() | req.CopyText() | req.AskBefore():
+                self._show(request)
+            case req.ReadDetail() | req.ReadEvents() | req.ReadHistory():
+                self._read(request)
+            case req.OpenPreflight() | req.AskNodes() | req.StopAsking():
+                self._check(request)
+            case req.EditJob() | req.AskPreview() | req.ListPaths() | req.KeepForm():
+                self._openings.forms.take(request, self.screen, self)
+            case req.OnNodes() | req.OpenWork() | req.StartWork() | req.StopWork():
+                self._openings.works.take(request, self.screen, self)
+            case req.DrainNode() | req.ForMany() | req.ForgetNode() | req.CancelJob() | req.RequeueJob():
+                self._ask_first(request)
+            case _:
+                self._ask_at_once(request)
+
+    def _show(self, request: req.Shows) -> None:
+        match request:
             case req.OpenNode(node):
                 self._open_node(node)
             case req.OpenJob(job):
                 self._open_log(job)
-            case req.ReadLog(job, offset):
-                self._read_more(job, offset)
-            case req.ReadEvents(since):
-                self._read_events(since)
-            case req.OpenPreflight() | req.AskNodes() | req.StopAsking():
-                self._check(request)
-            case req.DrainNode() | req.ForgetNode() | req.CancelJob() | req.RequeueJob():
-                self._ask_first(request)
+            case req.OpenPicture(job):
+                self.push_screen(self._openings.picture(job))
+            case req.CopyText(text):
+                self.copy_to_clipboard(text)
+            case req.AskBefore(question, then):
+                self.push_screen(self._openings.confirm(question), lambda answer: then() if answer else None)
             case _:
-                self._ask_at_once(request)
+                assert_never(request)
 
     def _check(self, request: req.Checks) -> None:
         match request:
             case req.OpenPreflight(title, wish):
                 self._errands.stop_preflight()  # nobody looks at that of another screen now
-                self.push_screen(PreflightScreen(self._link, title=title, wish=wish))
+                self.push_screen(self._openings.preflight(title, wish))
             case req.AskNodes(wish, number):
-                self._ask(self.screen, partial(self._errands.preflight, wish, number))
+                post = self.screen.post_message
+                self._ask(self.screen, partial(self._errands.preflight, wish, number, post))
             case req.StopAsking():
                 self._errands.stop_preflight()
             case _:
@@ -177,18 +219,8 @@ class ClusterApp(App[None]):
 
     def _ask_first(self, request: req.Risky) -> None:
         """Carry out what takes something away, after a yes; nothing if it is gone meanwhile."""
-        state, view, errands = self._state or State(), self.view(), self._errands
-        match request:
-            case req.DrainNode(id_) if node := state.nodes.get(id_):
-                self._confirm(drain_question(node, view), partial(errands.drain, id_, plain(node.name)))
-            case req.ForgetNode(id_) if node := state.nodes.get(id_):
-                self._confirm(forget_question(node, view), partial(errands.forget, id_, plain(node.name)))
-            case req.CancelJob(id_) if job := state.jobs.get(id_):
-                self._confirm(cancel_question(job, view), partial(errands.cancel, id_))
-            case req.RequeueJob(id_) if job := state.jobs.get(id_):
-                self._confirm(requeue_question(job, view), partial(errands.requeue, id_))
-            case _:
-                return
+        if plan := self._openings.plan(request, self.view()):
+            self._confirm(plan.question, plan.work)
 
     def _ask_at_once(self, request: req.Harmless) -> None:
         errands = self._errands
@@ -208,29 +240,36 @@ class ClusterApp(App[None]):
 
     def _do(self, verb: Verb) -> None:
         match verb:
-            case Verb.NEW_JOB:
-                self.push_screen(NewJobScreen(self._link))
-            case Verb.APPROVE:
-                self.push_screen(ApproveScreen(self._link))
-            case Verb.EVENTS:
-                self.push_screen(HistoryScreen(self._link))
-            case Verb.HELP:
-                self.push_screen(HelpScreen(self._link))
             case Verb.PALETTE:
                 self.action_command_palette()
+            case Verb.THEME:
+                self.next_theme()
+            case Verb.QUIT if question := self._openings.goodbye():
+                self.push_screen(self._openings.confirm(question), lambda yes: self._leave() if yes else None)
             case Verb.QUIT:
                 self._leave()
             case Verb.BACK:
                 self._back()
             case _:
-                log.error("nobody does %s", verb)
+                self._open(verb)
+
+    def _open(self, verb: Verb) -> None:
+        below = self.screen
+        opened = self._openings.by_verb(verb, below) if isinstance(below, ClusterScreen) else None
+        if opened is None:
+            log.error("nobody does %s", verb)
+        else:
+            self.push_screen(opened)
 
     def _back(self) -> None:
-        if len(self.screen_stack) > 2:
+        at_nodes = isinstance(self.screen, ClusterScreen) and self.screen.place in {Place.NODES, Place.NODE}
+        if at_nodes and self._openings.end_identify():
+            return
+        if len(self.screen_stack) > 1:
             self.pop_screen()
 
     def _leave(self) -> None:
-        self.exit(message=Text(farewell(self.view())))
+        self.exit(message=Text(self._openings.farewell(self.view())))
 
     @override
     async def action_quit(self) -> None:
@@ -238,30 +277,32 @@ class ClusterApp(App[None]):
 
     @override
     def action_command_palette(self) -> None:
-        if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder="an action, a node or a job"))
+        if isinstance(self.screen, ClusterScreen):
+            self.push_screen(self._openings.palette(self.screen, self))
 
     def _open_node(self, node: NodeId) -> None:
-        self.push_screen(NodeScreen(self._link, node=node))
+        self.push_screen(self._openings.node(node))
 
-    def _open_log(self, job: JobId, known: Job | None = None) -> None:
-        self.push_screen(LogScreen(self._link, job=job, known=known))
+    def _open_log(self, job: JobId, known: "Job | None" = None) -> None:
+        self.push_screen(self._openings.log(job, known))
+
+    def on_form_filled(self, message: msg.FormFilled) -> None:
+        """Open the form that asks for a job once more."""
+        self.push_screen(self._openings.forms.again(self._link, message))
 
     def on_job_accepted(self, message: msg.JobAccepted) -> None:
-        """Go from the form to the job's log."""
-        if isinstance(self.screen, NewJobScreen):
+        """Go from the form to the job's log, and say how to see what the program draws."""
+        if isinstance(self.screen, ClusterScreen) and self.screen.place is Place.FORM:
             self.pop_screen()
         self._open_log(message.job.id, message.job)
+        if hint := self._openings.picture_hint(message.job):
+            self.notify(hint, timeout=8, markup=False)
 
-    def _read_more(self, job: JobId, offset: int) -> None:
+    def _read(self, request: req.Reads) -> None:
+        """Read for the screens that show this; what is not shown any more needs no answer."""
         for screen in self.screen_stack:
-            if isinstance(screen, LogScreen) and screen.job == job:
-                self._ask(screen, partial(self._errands.read_log, job, offset, CHUNK))
-
-    def _read_events(self, since: int) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, HistoryScreen):
-                self._ask(screen, partial(self._errands.read_events, since, KEPT))
+            if isinstance(screen, ClusterScreen) and screen.shows(request):
+                self._ask(screen, partial(self._errands.read, request))
 
     def on_accepted(self, message: msg.Accepted) -> None:
         """Tell that it was done."""
@@ -271,12 +312,16 @@ class ClusterApp(App[None]):
         """Tell why it was not done."""
         self.notify(plain(message.text), severity="error", timeout=10, markup=False)
 
-    def _confirm(self, question: Question, work: Callable[[], Message]) -> None:
+    def _confirm(self, question: "Question | None", work: Callable[[], Message]) -> None:
+        if question is None:
+            self._ask(self, work)
+            return
+
         def answered(answer: bool | None) -> None:  # noqa: FBT001 (Textual calls it so)
             if answer:
                 self._ask(self, work)
 
-        self.push_screen(ConfirmScreen(question), answered)
+        self.push_screen(self._openings.confirm(question), answered)
 
     def _ask(self, target: MessagePump, work: Callable[[], Message]) -> None:
         """Ask the service in a thread of its own; the answer goes to `target` as a message."""
@@ -288,21 +333,7 @@ class ClusterApp(App[None]):
                 answer = msg.Refused(str(error))
             except Exception as error:
                 log.exception("asking the head service failed")
-                answer = msg.Refused(self._surprise(error))
+                answer = msg.Refused(self.surprises.line(error))
             target.post_message(answer)
 
         self.run_worker(run, thread=True, group="ask")
-
-    def _surprise(self, error: Exception) -> str:
-        where = f"; see {self._log_name}" if self._log_name else ""
-        return f"unexpected error ({type(error).__name__}){where}"
-
-    @override
-    def _fatal_error(self) -> None:
-        """Tell of an unexpected error in one line; the traceback goes to the log, never to the screen."""
-        error = self._exception or RuntimeError()
-        log.error("the screen failed", exc_info=error)
-        self.exit(
-            return_code=1, message=Text(f"sciabc-tui: {self._surprise(error)}. Jobs and service go on.")
-        )
-        self._close_messages_no_wait()

@@ -3,12 +3,15 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from sciabc_tui.errors import SciabcError
 from sciabc_tui.tui.messages import ServiceLost, StateReceived
-from sciabc_tui.tui.ports import ClusterClient
+
+if TYPE_CHECKING:
+    from sciabc_tui.tui.late import LateClient
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ class Feed:
 
     def __init__(
         self,
-        client: ClusterClient,
+        client: "LateClient",
         post: Callable[[Message], object],
         clock: Callable[[], float],
         begin: Callable[[], object],
@@ -60,7 +63,7 @@ class Feed:
             if self._begin:
                 self._begin()
                 self._begin = None
-            for state in self._client.watch():
+            for state in self._client().watch():
                 if self._stopped.is_set():
                     break
                 came = True
@@ -75,4 +78,5 @@ class Feed:
     def stop(self) -> None:
         """End `run` from another thread."""
         self._stopped.set()
-        self._client.close_watch()
+        if self._client.made is not None:
+            self._client.made.close_watch()

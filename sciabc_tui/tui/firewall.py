@@ -14,16 +14,22 @@ from sciabc_tui.tui.present.cells import REPLACEMENT, is_hidden
 
 
 class Firewall(LineFilter):
-    """Replaces control, bidi, zero-width and escape characters; the width of the line stays what it was."""
+    """Replaces control, bidi, zero-width and escape characters; the width of the line stays what it was.
+
+    Links go: their addresses would be written to the terminal as they are (OSC 8).
+    """
 
     @override
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        return [
-            segment
-            if segment.text.isascii() and segment.text.isprintable()
-            else Segment(harmless(segment.text), segment.style)
-            for segment in segments
-        ]
+        return [_passed(segment) for segment in segments]
+
+
+def _passed(segment: Segment) -> Segment:
+    text, style, _ = segment
+    linked = style is not None and style.link is not None
+    if not linked and text.isascii() and text.isprintable():
+        return segment
+    return Segment(harmless(text), style.update_link(None) if style is not None and linked else style)
 
 
 def harmless(text: str) -> str:

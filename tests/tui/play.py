@@ -19,7 +19,7 @@ class Player(CapturingClient):
     def __init__(self, state: State) -> None:
         super().__init__(log=log_records(400))
         self.report = fitness()
-        self._state = state
+        self._state = self._sent = state
         self._end = threading.Event()
 
     @override
@@ -57,7 +57,7 @@ def main(words: list[str]) -> int:
     else:
         state = STATES[name]()
         client = Player(simulated(state) if "simulated" in words else state)
-    return run_tui(client)
+    return run_tui(lambda: client)
 
 
 if __name__ == "__main__":

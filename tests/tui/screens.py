@@ -10,7 +10,9 @@ from typing import Any, cast
 from rich.console import Console
 from textual.pilot import Pilot
 
+from sciabc_tui.config import Loaded
 from sciabc_tui.tui.app import ClusterApp
+from sciabc_tui.tui.looks import Looks
 from sciabc_tui.tui.present.glyphs import UNICODE, Glyphs
 from tests.tui.client import CapturingClient
 
@@ -93,13 +95,31 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(
-    client: CapturingClient, size: tuple[int, int] = SMALL, *, glyphs: Glyphs = UNICODE, waiting: bool = False
+    client: CapturingClient,
+    size: tuple[int, int] = SMALL,
+    *,
+    glyphs: Glyphs = UNICODE,
+    waiting: bool = False,
+    loaded: Loaded | None = None,
+    surprises: bool = False,
+    looks: Looks | None = None,
 ) -> AsyncGenerator[Stage]:
-    """Run the application on a client; wait for its first state unless `waiting` for none."""
+    """Run the application on a client; wait for its first state unless `waiting` for none.
+
+    An unexpected error, which the application survives, fails the test unless there may be `surprises`.
+    """
     clock = Ticker()
-    app = ClusterApp(client, clock=clock, glyphs=glyphs, ticking=False, log_name="tui.log")
+    app = ClusterApp(
+        lambda: client,
+        clock=clock,
+        looks=looks or Looks(glyphs),
+        ticking=False,
+        log_name="tui.log",
+        loaded=loaded,
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(app, pilot, client, clock)
         await stage.until(lambda: waiting or app.view().state is not None)
         await pilot.pause()
         yield stage
+        assert surprises or app.surprises.count == 0, "an unexpected error; see the captured log"

@@ -2,21 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow
+from sciabc_tui.api.messages import AttemptHost, JobAttempt, PreflightCheck, PreflightReport, PreflightRow
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Allocation, Job, JobId, JobState
 from sciabc_tui.cluster.node import Drain, Facts, HostKey, Liveness, Node, Origin, Readiness, Reading, Trust
+from sciabc_tui.cluster.series import Series
 from sciabc_tui.cluster.state import (
     Head,
     LampState,
     Listening,
     LogEntry,
     PanelView,
+    Replay,
     Severity,
     State,
     Uplink,
 )
+from sciabc_tui.config import Loaded, Setting, Settings
 
 AT = 10_000.0
 """The head's monotonic clock in every state."""
@@ -125,7 +129,9 @@ def _base(*nodes: Node, jobs: tuple[Job, ...] = (), log: tuple[LogEntry, ...] = 
         nodes={node.id: node for node in nodes},
         jobs={one.id: one for one in jobs},
         log=log,
-        panel=PanelView(("203.0.113.254  ♥", "4/4up 61°C 14:00"), LampState.IDLE),
+        panel=PanelView(
+            ("203.0.113.254  ♥", "4/4up 61°C 14:00"), LampState.IDLE, rhythm="sky blue, breathes every 5 s"
+        ),
     )
 
 
@@ -203,7 +209,11 @@ def running() -> State:
             *state.log,
             LogEntry(9, WALL - 761, Severity.INFO, "job 42 nbody started: 12 ranks on node[01-03]"),
         ),
-        panel=PanelView(("nbody 4x3      ♥", "running    12:41"), LampState.RUNNING),
+        panel=PanelView(
+            ("nbody 3x4      ♥", "run 0:12:41     "),
+            LampState.RUNNING,
+            rhythm="sky blue, breathes every 2 s",
+        ),
     )
 
 
@@ -283,7 +293,11 @@ def lost() -> State:
             LogEntry(11, WALL - 134, Severity.ERROR, "job 42 nbody node_fail: node03 was lost"),
             LogEntry(12, WALL - 101, Severity.INFO, "job 44 nbody started: 8 ranks on node[01-02]"),
         ),
-        panel=PanelView(("!node03 DOWN   ♥", "2m14s       1of2"), LampState.DEGRADED),
+        panel=PanelView(
+            ("!node03 DOWN   ♥", "2m14s       1of2"),
+            LampState.DEGRADED,
+            rhythm="amber, 1 flash of 0.2 s every 2 s",
+        ),
     )
 
 
@@ -353,9 +367,53 @@ def fitness() -> PreflightReport:
     )
 
 
+def load_of(span: int) -> Series:
+    """Give a load over a span: idle, then not measured for a fifth of it, then busy."""
+    step = span // 60
+    known: list[int | None] = [place if place < 24 or place >= 36 else None for place in range(60)]
+
+    def curve(idle: float, busy: float) -> tuple[float | None, ...]:
+        return tuple(
+            None if n is None else idle + n % 5 if n < 24 else busy - (n * 7 % 11) * busy / 80 for n in known
+        )
+
+    return Series(
+        span=span,
+        step=step,
+        until=AT + step,
+        cpu=curve(1.0, 99.0),
+        memory=curve(12.0, 34.0),
+        temperature=curve(41.0, 63.0),
+        received=curve(900.0, 1.3e6),
+        sent=curve(400.0, 42e3),
+    )
+
+
+def loaded() -> Loaded:
+    """Give a few settings, one from each kind of source."""
+    files = (Path("/etc/sciabc/config.toml"), Path("/home/pi/.config/sciabc/config.toml"))
+    return Loaded(
+        Settings(),
+        (
+            Setting("cluster.nodes", ("10.0.0.40",), str(files[0]), "Nodes that no multicast reaches."),
+            Setting("cluster.user", "", "default", "Whom to log in as. Empty: the head's own user."),
+            Setting("cluster.head_slots", -1, "default", "Ranks that the head itself takes."),
+            Setting("jobs.keep", "30 days", str(files[1]), "Whose logs and files are kept."),
+            Setting("jobs.allow_root", False, "default", "Let root run jobs on other nodes."),
+            Setting("panel.size", "20x4", "$SCIABC_PANEL_SIZE", "Columns x rows of the LCD."),
+        ),
+        files,
+    )
+
+
 def simulated(state: State) -> State:
     """Give the same cluster, made up."""
     return replace(state, head=replace(state.head, simulated=True))
+
+
+def replayed(state: State, *, ended: bool = False) -> State:
+    """Give the same cluster out of a recording."""
+    return replace(state, head=replace(state.head, replay=Replay(4.0, ended=ended)))
 
 
 def log_records(count: int, ranks: int = 12, first: int = 0) -> bytes:
@@ -366,6 +424,30 @@ def log_records(count: int, ranks: int = 12, first: int = 0) -> bytes:
         for n in range(first, first + count)
     )
 
+
+ATTEMPTS = (
+    JobAttempt(
+        1,
+        JobState.NODE_FAIL,
+        WALL - 900,
+        WALL - 420,
+        1,
+        "node03 was lost (dead, ranks 8-11). Next: sciabc-tui logs 42",
+        "/usr/bin/mpirun --tag-output --map-by slot --hostfile nodes -n 16 /srv/jobs/nbody.py --steps 4000",
+        tuple(
+            AttemptHost(f"node{n:02}" if n else "head", f"10.77.0.{10 + n}", tuple(range(4 * n, 4 * n + 4)))
+            for n in range(4)
+        ),
+    ),
+    JobAttempt(
+        2,
+        JobState.RUNNING,
+        WALL - 419,
+        command="/usr/bin/mpirun --tag-output --hostfile nodes -n 12 /srv/jobs/nbody.py --steps 4000",
+        hosts=(AttemptHost("head", "10.77.0.10", (0, 1, 2, 3)), AttemptHost("node01", "10.77.0.11")),
+    ),
+)
+"""Two launches of a job; the nodes of the second are not all known by rank."""
 
 STATES: dict[str, Callable[[], State]] = {
     "empty": empty,

@@ -12,6 +12,7 @@ from sciabc_tui.cluster.state import State
 from sciabc_tui.errors import NotYourService, ServiceUnavailable
 from sciabc_tui.tui import feed as feed_module
 from sciabc_tui.tui.feed import Feed
+from sciabc_tui.tui.late import LateClient
 from sciabc_tui.tui.messages import ServiceLost, StateReceived
 from tests.tui.client import CapturingClient
 from tests.tui.states import lost, ready
@@ -27,7 +28,7 @@ class Following:
         begin: Callable[[], object] = lambda: None,
     ) -> None:
         self.came: SimpleQueue[Message] = SimpleQueue()
-        self._feed = Feed(client, self.came.put, clock, begin)
+        self._feed = Feed(LateClient(lambda: client), self.came.put, clock, begin)
         self._thread = threading.Thread(target=self._feed.run)
 
     def __enter__(self) -> "Following":
@@ -42,6 +43,32 @@ class Following:
     def next(self) -> Message:
         """Wait for the next message."""
         return self.came.get(timeout=5)
+
+
+def test_one_client_for_all() -> None:
+    """Whoever asks first, in whatever thread: there is one client, and none before."""
+    made: list[CapturingClient] = []
+    both = threading.Barrier(2)
+
+    def make() -> CapturingClient:
+        made.append(CapturingClient())
+        return made[-1]
+
+    late = LateClient(make)
+    assert late.made is None
+    found: SimpleQueue[object] = SimpleQueue()
+
+    def ask() -> None:
+        both.wait(5)
+        found.put(late())
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert found.get(timeout=5) is found.get(timeout=5) is late.made is made[0]
+    assert len(made) == 1
 
 
 def test_states_are_stamped_and_the_loss_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 
 from sciabc_tui.tui.firewall import Firewall, harmless
@@ -25,6 +26,15 @@ def test_honest_segments_pass_unchanged() -> None:
     """A segment of plain text is handed on as it is."""
     segment = Segment("node01 ready")
     assert Firewall().apply([segment], Color(0, 0, 0))[0] is segment
+
+
+def test_links_go() -> None:
+    """The address of a link, which the terminal would get as it is, is taken out; text and look stay."""
+    style = Style(bold=True, link="http://x/\x1b]0;owned\x07")
+    passed = Firewall().apply([Segment("node01", style)], Color(0, 0, 0))[0]
+    assert passed == Segment("node01", Style(bold=True))
+    assert passed.style is not None
+    assert passed.style.link is None
 
 
 async def test_toast_and_field_are_stopped() -> None:

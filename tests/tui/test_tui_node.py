@@ -1,4 +1,4 @@
-"""What is told of one node: its load, its throttling, its facts, at every width."""
+"""What is told of one node beside the dashboard: its load, its throttling, its facts, at every width."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import Facts, Liveness, Reading
 from sciabc_tui.cluster.state import State
-from sciabc_tui.tui.present import detail, nodes
+from sciabc_tui.tui.present import detail, node_table
 from sciabc_tui.tui.present.cells import Tone, line_width
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs
 from tests.tui import states
@@ -48,27 +48,6 @@ def test_no_line_is_too_wide(width: int, cores: int, glyphs: Glyphs) -> None:
         assert fact in " ".join(lines)
 
 
-def test_a_small_screen_has_room_for_all_and_three_jobs() -> None:
-    """At 80x24 nothing of a node in service scrolls, also when it is drained."""
-    assert len(told(states.ready())) <= 16
-    assert len(detail.facts(seen(states.lost()), NodeId("node06"), 76)) <= 18
-
-
-def test_each_core_is_told() -> None:
-    """Up to four as bars with their share, more of them as columns."""
-    four = told(with_reading(cores=(100, 50, 3, 0)))
-    assert [line.split("core ")[1].split() for line in four if " core " in line] == [
-        ["0", "██████████", "100%"],
-        ["1", "█████", "50%"],
-        ["2", "3%"],
-        ["3", "0%"],
-    ]
-    many = told(with_reading(cores=(100, 0) * 20))
-    drawn = "".join(line.partition("core")[2] or line[46:] for line in many[2:6])
-    assert drawn.count("█") == drawn.count("▁") == 20
-    assert not any("core" in line for line in told(with_reading(cores=()))[:6])
-
-
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -101,7 +80,7 @@ def test_heat_and_throttling_stand_out(
 ) -> None:
     """In the table a hot board warns, a throttled one is bad, and a sign tells it without colour."""
     view = seen(with_reading(temperature=degrees, throttle=flags))
-    table = nodes.table(view, 77)
+    table = node_table.table(view, 77)
     (row,) = [row for row in table.rows if row.key == NODE]
     start = table.heading.index("temp")
     place = 0

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from textual.command import CommandList
 
-from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightWish
+from sciabc_tui.api.messages import PreflightBegun, PreflightCheck, PreflightReport, PreflightWish
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
 from sciabc_tui.errors import CommandRefused
@@ -104,11 +103,9 @@ async def test_palette_and_help_know_it() -> None:
     """Nobody must know the key by heart."""
     client = _ready_client()
     async with on_stage(client) as stage:
-        await stage.press("question_mark")
+        await stage.press("question_mark", "slash", *"this job")
         await stage.until_text("preflight: Check nodes for this job")
-        await stage.press("escape", "colon", *"preflight")
-        found = stage.app.screen.query_one(CommandList)
-        await stage.until(lambda: found.option_count == 1)
+        await stage.press("escape", "escape", "colon", *"preflight")
         await stage.press("enter")
         await stage.until_text("NOT FIT")
 
@@ -148,6 +145,27 @@ async def test_r_asks_everyone_anew() -> None:
         assert (grid.row, grid.column) == ("node02", "ssh")
         fresh = PreflightWish("/srv/jobs/nbody.py", nodes=ALL[1:], fresh=True)
         assert wishes(client)[1:] == [fresh]
+
+
+async def test_rows_come_as_nodes_answer() -> None:
+    """Those that have answered are shown, the others as asked; the status counts; Esc keeps what came."""
+    client = CapturingClient(states.ready())
+    rows = states.fitness().rows
+    client.parts = (PreflightBegun("Open MPI 5.0.11", ALL), rows[1], rows[0])
+    async with on_stage(client) as stage:
+        await stage.press("p")
+        await stage.until_text("asking 4 nodes: 0 s, 2 of 4 have answered; esc stops")
+        lines = stage.text.splitlines()
+        shown = {line.split()[0].lstrip("▸"): line for line in lines if line.strip()}
+        assert "warn" in shown["node01"]
+        assert "ok" in shown["headnode"]
+        assert "ok" not in shown["node02"]
+        await stage.press("escape")
+        await stage.until_text("1 with a warning")
+        assert "node02" not in stage.text
+        client.answer(states.fitness())
+        await stage.press("r")
+        await stage.until_text("NOT FIT")
 
 
 async def test_escape_stops_and_leaves() -> None:
@@ -237,12 +255,17 @@ async def test_without_a_state_it_waits_for_one() -> None:
         assert wishes(client) == [PreflightWish(nodes=ALL)]
 
 
-async def test_enter_opens_the_node() -> None:
-    """And Esc comes back to the grid as it was, without asking anew."""
+async def test_enter_explains_then_opens_the_node() -> None:
+    """On a cell that is not well it says what to press; Esc comes back to the grid, without asking anew."""
     client = _ready_client()
     async with on_stage(client) as stage:
         await _checked(stage)
         await stage.press("enter")
+        await stage.until_text("r asks again when that is done; enter once more: the page of node03")
+        assert "Next: ssh-copy-id pi@10.0.0.13" in stage.text
+        await stage.press("up")
+        assert "enter once more" not in stage.text
+        await stage.press("down", "enter")
         await stage.until(lambda: isinstance(stage.app.screen, NodeScreen))
         assert "node03" in stage.text
         await stage.press("escape")
@@ -263,8 +286,9 @@ async def test_a_second_one_ends_the_first() -> None:
         client.answer(states.fitness())
         await stage.until_text("NOT FIT")
         await stage.press("escape", "escape")
+        # asked in a worker, which begins a moment after the screen shows what it had
+        await stage.until(lambda: wishes(client)[-1] == PreflightWish(nodes=ALL))
         await stage.until_text("NOT FIT")
-        assert wishes(client)[-1] == PreflightWish(nodes=ALL)
         assert "went away" not in stage.text
 
 
@@ -273,7 +297,9 @@ async def test_the_form_checks_that_very_job() -> None:
     client = CapturingClient(states.ready())
     client.answer(states.fitness())
     async with on_stage(client) as stage:
-        await stage.press("n", "tab", "tab", *"6", "ctrl+t")
+        await stage.press("n", "tab", "tab", *"6")
+        await stage.until_text("6 of 16 slots")  # where they would go is found out in a worker
+        await stage.press("ctrl+t")
         await stage.until_text("new job of 6 ranks: hello")
         await stage.until_text("NOT FIT")
         assert wishes(client) == [PreflightWish("hello", nodes=("headnode", "node01"))]
@@ -323,14 +349,14 @@ async def test_a_large_grid_can_be_walked() -> None:
 async def test_a_narrow_grid_follows_the_cursor() -> None:
     """Where columns don't fit, those around the cursor are shown, and the title says which."""
     client = _ready_client()
-    async with on_stage(client, (50, 20)) as stage:
+    async with on_stage(client, (60, 20)) as stage:
         grid = await _checked(stage)
-        assert "columns 1-4 of 8" in stage.text
+        assert "columns 1-6 of 8" in stage.text
         await stage.press(*["right"] * 9)
         assert grid.column == "clock"
-        assert "columns 5-8 of 8" in stage.text
+        assert "columns 3-8 of 8" in stage.text
         await stage.press(*["left"] * 9)
-        assert "columns 1-4 of 8" in stage.text
+        assert "columns 1-6 of 8" in stage.text
         await stage.pilot.resize_terminal(80, 24)
         await stage.until(lambda: "columns" not in stage.text)
 

@@ -6,10 +6,13 @@ import pytest
 
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import JobId, JobState
-from sciabc_tui.tui.present import events, jobs, nodes
+from sciabc_tui.cluster.state import Packing
+from sciabc_tui.tui.present import events, jobs, node_table, nodes
 from sciabc_tui.tui.present.cells import Table, Tone, cell_width, line_width
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs
-from sciabc_tui.tui.present.view import View, banner, header
+from sciabc_tui.tui.present.heading import header
+from sciabc_tui.tui.present.roster import Roster
+from sciabc_tui.tui.present.view import View, banner
 from tests.tui import states
 from tests.tui.views import seen, text
 
@@ -27,7 +30,7 @@ def column(table: Table, name: str) -> list[str]:
 def test_rows_fit(scene: str, width: int) -> None:
     """Every row and every heading is exactly as wide as it was asked to be, at any width."""
     view = seen(states.STATES[scene]())
-    for table in (nodes.table(view, width), jobs.table(view, width), events.table(view, width)):
+    for table in (node_table.table(view, width), jobs.table(view, width), events.table(view, width)):
         assert {line_width(row.cells) for row in table.rows} <= {width}
         assert not table.heading or cell_width(table.heading) == width
 
@@ -35,7 +38,7 @@ def test_rows_fit(scene: str, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_narrow_keeps_meaning(width: int) -> None:
     """A narrow screen loses columns, but never a node's state, slots or evidence."""
-    table = nodes.table(seen(states.lost()), width)
+    table = node_table.table(seen(states.lost()), width)
     words = ["ready", "busy", "busy", "down", "suspect", "new", "drained", "refused"]
     assert [word.split()[-1] for word in column(table, "state")] == words
     assert "evidence" in table.heading
@@ -44,7 +47,7 @@ def test_narrow_keeps_meaning(width: int) -> None:
 
 def test_unknown_is_not_a_number() -> None:
     """What was not measured of a node that is down or new shows as --, not as what it was once."""
-    rows = {row.key: text(row.cells) for row in nodes.table(seen(states.lost()), 77).rows}
+    rows = {row.key: text(row.cells) for row in node_table.table(seen(states.lost()), 77).rows}
     assert "%" not in rows["node03"]
     assert "%" not in rows["node05"]
     assert rows["node03"].count("--") == 3
@@ -53,7 +56,7 @@ def test_unknown_is_not_a_number() -> None:
 @pytest.mark.parametrize("glyphs", [UNICODE, LINUX, ASCII])
 def test_states_differ_without_colour(glyphs: Glyphs) -> None:
     """Each state of a node or job has a word of its own, and each kind of trouble a glyph of its own."""
-    table = nodes.table(seen(states.lost(), glyphs=glyphs), 77)
+    table = node_table.table(seen(states.lost(), glyphs=glyphs), 77)
     signs = [word.split()[0] for word in column(table, "state")]
     assert len(set(signs)) == len(signs) - 1  # two are busy
     everything = "".join(text(row.cells) for row in table.rows)
@@ -62,7 +65,7 @@ def test_states_differ_without_colour(glyphs: Glyphs) -> None:
 
 def test_ages_go_on() -> None:
     """An age is counted from the sign of life to now, not to when the state was published."""
-    row = nodes.table(seen(states.ready(), later=3.0), 77).rows[1]
+    row = node_table.table(seen(states.ready(), later=3.0), 77).rows[1]
     assert "reading 3.4 s" in text(row.cells)
 
 
@@ -70,7 +73,7 @@ def test_ages_go_on() -> None:
 def test_old_data_is_dim(later: float, gone: float | None) -> None:
     """What may no longer hold is dim in every cell, whether the service is gone or only silent."""
     view = seen(states.running(), gone=gone, later=later)
-    for table in (nodes.table(view, 77), jobs.table(view, 77), events.table(view, 77)):
+    for table in (node_table.table(view, 77), jobs.table(view, 77), events.table(view, 77)):
         assert {cell.tone for row in table.rows for cell in row.cells} == {Tone.DIM}
     assert banner(view, 80) is not None
 
@@ -109,6 +112,14 @@ def test_banner_says_what_is_in_the_way() -> None:
     broken = replace(state, head=replace(state.head, launcher_problem="no mpirun. Next: make run"))
     assert "no job can run: no mpirun" in text(banner(seen(broken), 80) or ())
     assert banner(seen(state), 80) is None
+
+
+@pytest.mark.parametrize(("ended", "word"), [(False, "packing"), (True, "packed")])
+def test_banner_says_how_far_the_packing_is(*, ended: bool, word: str) -> None:
+    """Who looks at the panel knows why boards go, and when all are gone."""
+    packing = Packing(("node01", "node02"), off=("node02",), ended=ended)
+    shown = text(banner(seen(replace(states.ready(), packing=packing)), 80) or ())
+    assert f"{word}: 1 of 2 nodes off" in shown
 
 
 def test_jobs_are_ordered_by_what_matters_now() -> None:
@@ -156,7 +167,7 @@ def test_filter_finds_by_any_word() -> None:
     """A filter keeps rows by name, address, state or evidence, and says of how many."""
     view = seen(states.lost())
     for wanted, expected in (("node01", ["node01"]), ("10.0.0.16", ["node06"]), ("FAN", ["node06"])):
-        table = nodes.table(view, 77, wanted)
+        table = node_table.table(view, 77, Roster().listing(view, wanted))
         assert [row.key for row in table.rows] == expected
         assert "of 8" in table.note
     assert [row.key for row in jobs.table(view, 77, "wave").rows] == ["43"]

@@ -1,13 +1,16 @@
 """In a terminal of its own: what reaches it, and that it is given back."""
 
+import json
 import os
 import pty
 import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,7 +105,7 @@ def test_no_screen_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal that can't show a screen is refused in one line with the next step."""
     monkeypatch.setenv("TERM", "dumb")
     with pytest.raises(SciabcError, match=r"TERM=dumb.*Next: sciabc-tui status"):
-        run_tui(CapturingClient())
+        run_tui(CapturingClient)
 
 
 def test_imports_stay_light() -> None:
@@ -111,3 +114,61 @@ def test_imports_stay_light() -> None:
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"aiohttp", "paramiko", "zeroconf", "pyroute2", "psutil", "numpy", "httpx", "typer", "sqlite3"}
     assert heavy & set(out.stdout.split()) == set()
+
+
+FIRST = """
+import json
+import os
+import sys
+from pathlib import Path
+from sciabc_tui.cli.attachment import Attachment
+from sciabc_tui.tui.app import ClusterApp
+from sciabc_tui.tui.run import run_tui
+
+def ready(app):
+    os.write(1, json.dumps(list(sys.modules)).encode())
+    app.exit()
+
+ClusterApp.on_ready = ready
+run_tui(Attachment(Path("/nonexistent"), lambda: None).client)
+"""
+
+DIET = {
+    "sciabc_tui.cluster": {"durations", "ids"},
+    "sciabc_tui.api": set[str](),
+    "sciabc_tui.tui.present": {"blank", "cells", "glyphs", "layout", "view"},
+    "sciabc_tui.tui.screens": {"base", "dashboard", "too_small"},
+    "sciabc_tui.tui.widgets": {"lines", "moves", "paint", "rows", "table"},
+}
+"""What of these packages the first frame may wait for; a further one takes a millisecond or more."""
+
+
+def test_first_frame_waits_for_nothing_else() -> None:
+    """No domain, no client and no other screen is loaded before the first frame is there."""
+    master, child = os.openpty()
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", FIRST],
+        cwd=ROOT,
+        env=environ,
+        stdin=child,
+        stdout=subprocess.PIPE,
+        stderr=child,
+    )
+    os.close(child)
+    drain = threading.Thread(target=_drained, args=[master])
+    drain.start()
+    said, _ = process.communicate(timeout=60)
+    drain.join()
+    os.close(master)
+    loaded = set[str](json.loads(said))
+    assert not loaded & {"http.client", "email", "aiohttp", "paramiko", "typer"}
+    for package, wanted in DIET.items():
+        found = {name.removeprefix(f"{package}.") for name in loaded if name.startswith(f"{package}.")}
+        assert found == wanted
+
+
+def _drained(terminal: int) -> None:
+    with suppress(OSError):  # EIO: nobody has it open any more
+        while os.read(terminal, 65536):
+            pass

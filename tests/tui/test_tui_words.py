@@ -5,130 +5,27 @@ from dataclasses import replace
 import pytest
 
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.job import Job, JobId, JobState, OnNodeLoss
+from sciabc_tui.cluster.job import Job, JobId, JobState
 from sciabc_tui.cluster.node import Drain
-from sciabc_tui.cluster.state import LampState, LogEntry, Severity, State
-from sciabc_tui.tui.actions import ACTIONS, Place, Verb, at, footer, help_lines
-from sciabc_tui.tui.present import detail, events, forms, history, jobs, new_job, nodes, trust
+from sciabc_tui.cluster.state import LampState, LogEntry, PanelView, Severity
+from sciabc_tui.tui.actions import Place, Verb, at, footer
+from sciabc_tui.tui.present import detail, events, forms, history, jobs, node_table, trust
 from sciabc_tui.tui.present.cells import Tone, cell_width, fit, plain, wrapped
 from sciabc_tui.tui.present.glyphs import ASCII, LINUX, UNICODE, Glyphs, choose, plot, trend
+from sciabc_tui.tui.present.heading import header
 from sciabc_tui.tui.present.layout import share
-from sciabc_tui.tui.present.logs import lines_of, status
-from sciabc_tui.tui.present.new_job import Fields, read_wish
-from sciabc_tui.tui.present.view import header
 from tests.tui import states
 from tests.tui.views import seen, text
 
 
-def test_preview_maps_every_rank() -> None:
-    """The preview shows each rank on the node where placement puts it."""
-    lines = new_job.preview(seen(states.ready()), read_wish(Fields("hello", ranks="6")), 76)
-    shown = "\n".join(text(line) for line in lines)
-    assert "6 of 16 slots" in shown
-    assert "0-3 headnode" in shown
-    assert "4-5 node01" in shown
-    assert "node02" not in shown
-
-
-@pytest.mark.parametrize(
-    ("program", "arguments", "ranks", "problem"),
-    [
-        ("", "", "1", "program"),
-        ("hello", '"open', "1", "arguments"),
-        ("hello", "", "0", "ranks"),
-        ("hello", "", "10000", "ranks"),
-        ("hello", "", "\u0663", "ranks"),
-        ("hello", "", "-1", "ranks"),
-    ],
-)
-def test_wish_names_the_field(program: str, arguments: str, ranks: str, problem: str) -> None:
-    """A form that can't be used says which field, and what it takes."""
-    assert read_wish(Fields(program, arguments, ranks)).problem.startswith(f"{problem}: ")
-
-
-def test_wish_reads_arguments_as_a_shell_would() -> None:
-    """Quoted arguments stay together; no ranks means all."""
-    assert read_wish(Fields(" hello ", "-n '2 3'", "")).args == ("-n", "2 3")
-    assert read_wish(Fields("hello")).ranks is None
-
-
-def test_more_ranks_than_slots_is_told_before_it_is_sent() -> None:
-    """The preview says when the cluster is too small."""
-    lines = new_job.preview(seen(states.ready()), read_wish(Fields("hello", ranks="17")), 76)
-    assert "17 ranks, but the cluster has 16 slots" in text(lines[-1])
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "problem"),
-    [
-        ("nodes", "node[01", "nodes: "),
-        ("files", '"open', "with files: "),
-        ("outputs", "a\\", "collect: "),
-        ("loss", "shrink", "node loss: one of fail, requeue, survive"),
-        ("grow", "maybe", "grow: yes or no"),
-        ("grow", "yes", "grow: it is launched again for that: ranks all, and requeue on node loss"),
-    ],
-)
-def test_each_further_field_names_itself(field: str, value: str, problem: str) -> None:
-    """What can't be used is told with the field's own name, and nothing else of it is read."""
-    wish = read_wish(replace(Fields("hello"), **{field: value}))
-    assert wish.problem.startswith(problem)
-    assert wish == new_job.Wish(problem=wish.problem)
-
-
-def test_the_form_reads_every_field() -> None:
-    """Node sets are unfolded, files and patterns split as a shell would, words taken in any case."""
-    fields = Fields(
-        "sim", nodes="node[01-02]", files="in.dat 'a b'", outputs="*.csv", loss="Requeue", grow="Yes"
-    )
-    assert read_wish(fields) == new_job.Wish(
-        "sim",
-        nodes=("node01", "node02"),
-        files=("in.dat", "a b"),
-        outputs=("*.csv",),
-        on_node_loss=OnNodeLoss.REQUEUE,
-        grow=True,
-    )
-
-
-def _previewed(state: State, fields: Fields) -> str:
-    return "\n".join(text(line) for line in new_job.preview(seen(state), read_wish(fields), 76))
-
-
-def test_the_preview_knows_the_queue() -> None:
-    """A job waits behind those whose turn is first; those that are held let it pass and are not counted."""
-    state = states.running()
-    assert "waits for 4 slots, 1 before it in the queue" in _previewed(state, Fields("hello", ranks="4"))
-    wave = state.jobs[JobId(43)]
-    held = replace(state, jobs={**state.jobs, wave.id: replace(wave, held_by="ada")})
-    assert "4 of 16 slots" in _previewed(held, Fields("hello", ranks="4"))
-    waits = _previewed(held, Fields("hello", ranks="8"))
-    assert "waits for 4 slots; starts" in waits.replace(", starts", "; starts")
-    assert "before it" not in waits
-    later = replace(state, jobs={**state.jobs, wave.id: replace(wave, priority=-1)})
-    assert "before it" not in _previewed(later, Fields("hello", ranks="8"))
-    assert "waits for node09, which was never seen" in _previewed(held, Fields("hello", nodes="node09"))
-
-
-def test_the_preview_keeps_to_the_nodes() -> None:
-    """Ranks go only where the form lets them."""
-    shown = _previewed(states.ready(), Fields("hello", nodes="node[02-03]"))
-    assert "8 of 16 slots" in shown
-    assert "headnode" not in shown
-
-
 def test_a_job_of_another_cluster_is_listed() -> None:
-    """What waits in that cluster's queue comes after what waits here, and is before nobody here."""
+    """What waits in that cluster's queue comes after what waits here."""
     state = states.running()
     slurm = states.job(
         40, "big", JobState.PENDING, elsewhere=True, handed_over=True, reason="handed to Slurm"
     )
     more = replace(state, jobs={**state.jobs, slurm.id: slurm})
     assert [job.id for job in jobs.ordered(more)] == [42, 43, 40, 41]
-    waits = replace(slurm, handed_over=False)
-    assert "1 before it" in _previewed(
-        replace(state, jobs={**state.jobs, waits.id: waits}), Fields("hello", ranks="4")
-    )
 
 
 def test_a_job_that_lost_ranks_says_how_many_are_left() -> None:
@@ -152,7 +49,7 @@ def test_questions_name_what_is_lost() -> None:
     assert "has not begun" in forms.cancel_question(pending, view).lines[0]
     drain = forms.drain_question(state.nodes[NodeId("node01")], view)
     assert "loses 4 slots" in drain.lines[0]
-    assert "1 running job there will go on" in drain.lines[1]
+    assert "goes on to its end: job 42 nbody" in drain.lines[1]
 
 
 def test_requeue_names_what_happens() -> None:
@@ -278,21 +175,34 @@ def test_node_facts_tell_the_next_step() -> None:
     assert "%" not in shown
 
 
-def test_first_run_only_without_nodes() -> None:
-    """The panel for newcomers names the interface; it goes when there is a node."""
-    shown = "\n".join(text(line) for line in detail.first_run(seen(states.empty()), 76))
-    assert "on eth0 (10.0.0.1/24)" in shown
-    assert "press n" in shown
-    assert detail.first_run(seen(states.ready()), 76) == ()
-
-
 def test_mirror_shows_the_glass_as_it_is() -> None:
     """The mirror has the panel's lines, in a frame, and the lamp in words."""
     shown = [text(line) for line in events.mirror(seen(states.running()), 44)]
-    assert shown[1] == "│nbody 4x3      ♥│"
-    assert shown[-1] == f"lamp  ● {LampState.RUNNING.value}"
+    assert shown[1] == "│nbody 3x4      ♥│"
+    assert shown[-2:] == [f"lamp  ● {LampState.RUNNING.value}", "sky blue, breathes every 2 s"]
     narrow = [text(line) for line in events.mirror(seen(states.running(), glyphs=ASCII), 44)]
     assert all(line.isascii() for line in narrow)
+
+
+def test_mirror_tells_what_no_terminal_shows() -> None:
+    """The rhythm of the lamp, a light that is off, and what hinders the devices are said in words."""
+    state = states.running()
+    panel = PanelView(
+        ("203.0.113.254  ♥", "4/4up 61°C 23:30"),
+        LampState.IDLE,
+        stick_problem="the USB stick \x1b[2Jhangs. Next: pull it out and plug it in again",
+        backlight=False,
+        rhythm="sky blue, breathes every 5 s",
+    )
+    mirror = events.mirror(seen(replace(state, panel=panel)), 44)
+    assert [text(line) for line in mirror[4:]] == [
+        "light off for the night",
+        "lamp  ● idle",
+        "sky blue, breathes every 5 s",
+        "the USB stick hangs. Next: pull it out and",
+        "plug it in again",
+    ]
+    assert {cell.tone for line in mirror[1:3] for cell in line} == {Tone.DIM}
 
 
 HOSTILE = [
@@ -330,44 +240,15 @@ def test_names_are_made_harmless() -> None:
     view = seen(state)
     lines = [
         header(view, 80),
-        *(row.cells for table in (nodes.table(view, 77), jobs.table(view, 77)) for row in table.rows),
+        *(row.cells for table in (node_table.table(view, 77), jobs.table(view, 77)) for row in table.rows),
         *(row.cells for row in events.table(view, 77).rows),
         *detail.facts(view, node.id, 76),
-        *new_job.preview(view, new_job.Wish(evil, (evil,), nodes=(evil,)), 76),
-        *lines_of(evil.encode(), 2, UNICODE),
         *(line for one in heard for line in detail.job_heading(view, one, 80, "")),
         *((jobs.details(one),) for one in heard),
     ]
     assert all(text(line).isprintable() for line in lines)
     question = forms.requeue_question(ended, view)
     assert all(line.isprintable() for line in (question.title, *question.lines))
-
-
-def test_log_lines_have_their_rank() -> None:
-    """A record becomes the rank in its own hue and the text; what is no record is shown as it is."""
-    data = (
-        b"2026-11-21T14:03:11.123Z   0 out hello\n"
-        b"2026-11-21T14:03:11.124Z   - err mpirun says\n"
-        b"2026-11-21T14:03:11.125Z  11 out 10%\r50%\r100%\r\n"
-        b"not a record\n"
-    )
-    lines = lines_of(data, 2, UNICODE)
-    assert [text(line) for line in lines] == [
-        " 0 │ hello",
-        " - │ mpirun says",
-        "11 │ 100%",
-        " - │ not a record",
-    ]
-    assert lines[0][0].tone is Tone.HUE0
-    assert lines[1][2].tone is Tone.WARN
-    assert lines_of(b"", 2, UNICODE) == ()
-
-
-def test_log_status_says_how_it_is_read() -> None:
-    """The status tells whether the end is followed, and that old lines were let go."""
-    assert status(10, 10, following=True, ended=False) == "10 lines  following"
-    assert status(6000, 5000, following=False, ended=False) == "last 5,000 lines  paused: f follows"
-    assert status(3, 3, following=True, ended=True) == "3 lines  ended"
 
 
 @pytest.mark.parametrize(
@@ -394,13 +275,6 @@ def test_heights_are_shared() -> None:
         assert heights.nodes + heights.jobs + heights.events == 22
         assert min(heights.nodes, heights.jobs, heights.events) >= 2
         assert heights.nodes <= nodes_needed
-
-
-def test_every_action_is_in_the_help() -> None:
-    """The help is made of the table that the keys are made of."""
-    shown = "\n".join(text(line) for line in help_lines())
-    elsewhere = {Verb.RESUME, Verb.RELEASE, Verb.KEEP}
-    assert all(action.about in shown for action in ACTIONS if action.verb not in elsewhere)
 
 
 def test_no_key_does_two_things_in_one_place() -> None:

@@ -1,14 +1,20 @@
 """Ready text: cells with a tone, lines and rows of them, and how text is made to fit.
 
 A tone is a meaning, not a colour; the widgets' style sheet gives it one.
+
+What the first frame is made of is a Struct: it waits until each class is made, and a dataclass takes forty
+times as long.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, overload
+
+from msgspec import Struct
+from msgspec.structs import replace
+from typing_extensions import override
 
 REPLACEMENT = "?"
 """Stands for what must not reach a terminal; in every character set and one cell wide."""
@@ -44,40 +50,73 @@ HUES = (Tone.HUE0, Tone.HUE1, Tone.HUE2, Tone.HUE3, Tone.HUE4, Tone.HUE5)
 """Tell neighbours apart, as the ranks of a log; they mean nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A piece of a line."""
 
     text: str
     tone: Tone = Tone.PLAIN
+    ink: str = ""
+    """What a program wanted for its text, over the tone (`present.ansi` says in which words)."""
 
 
 Line: TypeAlias = tuple[Cell, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line of a table. The cursor holds on to `key` while rows come and go."""
 
     key: str
     cells: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class LazyRows(Sequence[Row]):
+    """Rows that are made when somebody looks at them: of thousands a screen shows some twenty."""
+
+    def __init__(self, keys: Sequence[str], make: Callable[[int], Row]) -> None:
+        """Make none yet.
+
+        Args:
+            keys: Of the rows, in their order.
+            make: Gives the row of a number.
+        """
+        self.keys = keys
+        self._make = make
+        self._made: dict[int, Row] = {}
+
+    @override
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    @override
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        number = range(len(self))[index]
+        row = self._made.get(number)
+        if row is None:
+            row = self._made[number] = self._make(number)
+        return row
+
+
+class Table(Struct, frozen=True):
     """A table, ready to be drawn: every cell is padded to its column."""
 
     title: str
     heading: str
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     note: str = ""
     """What stands at the end of the title's line."""
     empty: str = ""
     """What stands there when there is no row."""
 
 
-@dataclass(frozen=True, slots=True)
-class GridColumn:
+class GridColumn(Struct, frozen=True):
     """A column of a grid."""
 
     key: str
@@ -85,8 +124,7 @@ class GridColumn:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class GridRow:
+class GridRow(Struct, frozen=True):
     """A row of a grid, with as many cells as the grid has columns; nothing is padded yet."""
 
     key: str
@@ -94,8 +132,7 @@ class GridRow:
     cells: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Cells that a cursor can stand on, each in the row of a name."""
 
     title: str

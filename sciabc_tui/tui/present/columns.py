@@ -1,8 +1,8 @@
 """Tables whose columns are chosen by width: a narrow screen loses columns, never meaning."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sciabc_tui.tui.present.cells import Cell, Line, fit
 
@@ -20,6 +20,17 @@ class Column(Generic[Item]):
     right: bool = False
     gap: int = 2
     """Cells between this column and the next."""
+    by: Callable[[Item], Any] | None = None
+    """Gives what rows are sorted by, None where it is unknown; a column without it sorts nothing."""
+    greatest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """By which column rows are sorted, and whether against the direction that is its own."""
+
+    heading: str
+    reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +45,28 @@ class Chosen(Generic[Item]):
     @property
     def heading(self) -> str:
         """The names of the columns, above them."""
-        names = [fit(c.heading, c.width, right=c.right, cut=self.cut) + " " * c.gap for c in self.columns]
-        return "".join([*names, fit(self.rest.heading, self.room, cut=self.cut)])
+        return self.marked("", "")
+
+    @property
+    def sortable(self) -> tuple[str, ...]:
+        """The names of the columns that rows can be sorted by."""
+        return tuple(column.heading for column in (*self.columns, self.rest) if column.by)
+
+    def marked(self, heading: str, mark: str) -> str:
+        """Give the names of the columns with a mark of one cell behind one of them."""
+        names: list[str] = []
+        for column in (*self.columns, self.rest):
+            here = mark if column.heading == heading else ""
+            width = self.room if column is self.rest else column.width
+            text = fit(column.heading, width, right=column.right, cut=self.cut)
+            if not here:
+                names.append(text + " " * column.gap)
+            elif column.right:
+                names.append(text + here + " " * (column.gap - 1))
+            else:
+                names.append(fit(column.heading + here, width + column.gap))
+        line = "".join(names)
+        return line[: len(line) - self.rest.gap]
 
     def line(self, item: Item) -> Line:
         """Give an item's cells, padded, with the gaps between them."""
@@ -58,3 +89,20 @@ def choose(columns: Sequence[Column[Item]], rest: Column[Item], *, width: int, c
             break
         kept.remove(first)
     return Chosen(tuple(kept), rest, max(0, room), cut)
+
+
+def in_order(items: Iterable[Item], column: Column[Item], *, reverse: bool) -> list[Item]:
+    """Sort by a column; what is unknown comes last either way, and equals stay as they were."""
+    by = column.by
+    if by is None:
+        return list(items)
+    known: list[tuple[Any, Item]] = []
+    unknown: list[Item] = []
+    for item in items:
+        value = by(item)
+        if value is None:
+            unknown.append(item)
+        else:
+            known.append((value, item))
+    known.sort(key=lambda pair: pair[0], reverse=column.greatest_first != reverse)
+    return [*(item for _, item in known), *unknown]

@@ -1,6 +1,6 @@
 """One node in full, one job's heading, and what a cluster without nodes needs to hear."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.ids import NodeId
@@ -8,17 +8,17 @@ from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.cluster.node import TREND_LENGTH, Drain, Facts, Node, Origin, Reading, RowWord, Trust
 from sciabc_tui.cluster.nodeset import fold
 from sciabc_tui.cluster.schedule import used_slots
-from sciabc_tui.tui.present.cells import Cell, Line, Tone, cell_width, dimmed_line, fit, plain, wrapped
-from sciabc_tui.tui.present.glyphs import Glyphs, plot, trend
+from sciabc_tui.tui.present.cells import Cell, Line, Tone, cell_width, dimmed_line, fit, plain
+from sciabc_tui.tui.present.fields import LABEL, field
+from sciabc_tui.tui.present.glyphs import plot
 from sciabc_tui.tui.present.jobs import TONES, Entry, details, ranks, run_time, state_cell
 from sciabc_tui.tui.present.nodes import Seat, heat, percent, seats, throttle_words
 from sciabc_tui.tui.present.nodes import state_cell as node_state_cell
+from sciabc_tui.tui.present.plots import rate
 from sciabc_tui.tui.present.view import UNKNOWN, View
 
-_LABEL = 10
 _LEFT = 44
 """Cells of the left one of two fields on a line."""
-_CORE_LABEL = 10
 _PLOT_HEIGHT = 4
 
 _NEXT_STEPS = {
@@ -41,102 +41,67 @@ def facts(view: View, node: NodeId, width: int) -> tuple[Line, ...]:
     seat = seat_of(view, node)
     if seat is None:
         return ((Cell("this node is gone from the cluster", Tone.DIM),),)
-    lines = [*_state_lines(seat, width), *_load_lines(seat, width), *_fact_lines(seat, width)]
+    lines = [*state_lines(seat, width), *_load_lines(seat, width), *_fact_lines(seat, width)]
     return tuple(dimmed_line(line) for line in lines) if view.stale else tuple(lines)
 
 
-def _field(label: str, text: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
-    """Give a labelled text, on as many lines as it needs."""
-    parts = wrapped(text or UNKNOWN, max(8, width - _LABEL))
-    first: Line = (Cell(fit(label, _LABEL), Tone.DIM), Cell(parts[0], tone if text else Tone.DIM))
-    return [first, *((Cell(" " * _LABEL), Cell(part, tone)) for part in parts[1:])]
-
-
-def _state_lines(seat: Seat, width: int) -> list[Line]:
+def state_lines(seat: Seat, width: int) -> list[Line]:
+    """Tell the state of a node, why that is known, and what can be done about it."""
     word = node_state_cell(seat)
     lines: list[Line] = [
-        (Cell(plain(seat.node.name).ljust(_LABEL - 2) + "  ", Tone.ACCENT), word),
-        *_field("evidence", seat.why, width),
+        (Cell(plain(seat.node.name).ljust(LABEL - 2) + "  ", Tone.ACCENT), word),
+        *field("evidence", seat.why, width),
     ]
     step = _NEXT_STEPS.get(seat.word)
-    return [*lines, *_field("next", step, width, Tone.ACCENT)] if step else lines
+    return [*lines, *field("next", step, width, Tone.ACCENT)] if step else lines
 
 
-def _pair(left: tuple[str, str], right: tuple[str, str], width: int) -> list[Line]:
+def pair(left: tuple[str, str], right: tuple[str, str], width: int) -> list[Line]:
     """Give two labelled texts beside each other; below each other where they don't fit."""
-    rest = width - _LEFT - _LABEL
-    if cell_width(left[1]) > _LEFT - _LABEL - 1 or cell_width(right[1]) > rest or rest < len(UNKNOWN):
-        return [*_field(*left, width), *_field(*right, width)]
-    ((label, text),) = _field(*left, width)
-    ((other, value),) = _field(*right, width)
-    return [(label, replace(text, text=fit(text.text, _LEFT - _LABEL)), other, value)]
+    rest = width - _LEFT - LABEL
+    if cell_width(left[1]) > _LEFT - LABEL - 1 or cell_width(right[1]) > rest or rest < len(UNKNOWN):
+        return [*field(*left, width), *field(*right, width)]
+    ((label, text),) = field(*left, width)
+    ((other, value),) = field(*right, width)
+    return [(label, replace(text, text=fit(text.text, _LEFT - LABEL)), other, value)]
 
 
 def _load_lines(seat: Seat, width: int) -> list[Line]:
     reading = seat.node.reading if seat.node.present else None
-    memory = reading.memory_percent if reading else None
-    amount = (
-        f" {_gib(reading.memory_used)} of {_gib(reading.memory_total)} GiB"
-        if reading and memory is not None
-        else ""
-    )
     return [
         *_cpu_lines(seat, reading, width),
-        *_pair(("memory", percent(memory) + amount), ("disk", _disk(reading)), width),
-        *_field("temp", _warmth(seat, reading), width, (reading and heat(reading)) or Tone.PLAIN),
+        *pair(("memory", amount_of_memory(reading)), ("disk", disk(reading)), width),
+        *field("temp", warmth(seat, reading), width, (reading and heat(reading)) or Tone.PLAIN),
     ]
 
 
 def _cpu_lines(seat: Seat, reading: Reading | None, width: int) -> list[Line]:
-    """Draw the CPU over time, and beside it each core now."""
-    drawn = plot(seat.node.trend, _PLOT_HEIGHT, min(TREND_LENGTH, width - _LABEL - 6), seat.glyphs)
+    """Draw the CPU over time."""
+    drawn = plot(seat.node.trend, _PLOT_HEIGHT, min(TREND_LENGTH, width - LABEL - 6), seat.glyphs)
     if reading is None or not any(line.strip() for line in drawn):
-        return _field("cpu", percent(reading.cpu_percent if reading else None), width)
+        return field("cpu", percent(reading.cpu_percent if reading else None), width)
     marks = ("100%", *("" for _ in range(_PLOT_HEIGHT - 2)), "0%")
     labels = (f"cpu {percent(reading.cpu_percent):>5}", "", "", "")
-    room = width - _LABEL - 5 - cell_width(drawn[0])
-    beside = _cores(reading.cores, room, seat.glyphs)
     return [
         (
-            Cell(fit(label, _LABEL), Tone.DIM),
+            Cell(fit(label, LABEL), Tone.DIM),
             Cell(fit(mark, 4, right=True) + seat.glyphs.bar, Tone.DIM),
             Cell(line, Tone.BUSY),
-            *cores,
         )
-        for label, mark, line, cores in zip(labels, marks, drawn, beside, strict=True)
+        for label, mark, line in zip(labels, marks, drawn, strict=True)
     ]
 
 
-def _cores(shares: tuple[int, ...], room: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """Draw the cores beside the plot, each as a bar; where they are more than lines, each as one column."""
-    nothing: tuple[Line, ...] = ((),) * _PLOT_HEIGHT
-    length = room - _CORE_LABEL - len("100%") - 1
-    if not shares or length < 6:
-        return nothing
-    if len(shares) <= _PLOT_HEIGHT:
-        full, whole = glyphs.levels[-1], min(length, 10)
-        bars = (
-            (
-                Cell(fit(f"   core {core}", _CORE_LABEL), Tone.DIM),
-                Cell(fit(full * round(share * whole / 100), whole), Tone.BUSY),
-                Cell(fit(f"{share}%", 5, right=True)),
-            )
-            for core, share in enumerate(shares)
-        )
-        return (*bars, *nothing)[:_PLOT_HEIGHT]
-    taken = max(1, room - _CORE_LABEL)
-    rows = [shares[start : start + taken] for start in range(0, len(shares), taken)][:_PLOT_HEIGHT]
-    strips = (
-        (
-            Cell(fit("" if number else "   cores", _CORE_LABEL), Tone.DIM),
-            Cell(trend(row, len(row), glyphs), Tone.BUSY),
-        )
-        for number, row in enumerate(rows)
-    )
-    return (*strips, *nothing)[:_PLOT_HEIGHT]
+def amount_of_memory(reading: Reading | None) -> str:
+    """Say how much memory is in use."""
+    if reading is None or reading.memory_percent is None:
+        return ""
+    used, total = _gib(reading.memory_used), _gib(reading.memory_total)
+    return f"{percent(reading.memory_percent)} {used} of {total} GiB"
 
 
-def _disk(reading: Reading | None) -> str:
+def disk(reading: Reading | None) -> str:
+    """Say how full the disk is."""
     if reading is None or reading.disk_used is None or not reading.disk_total:
         return ""
     return f"{percent(100 * reading.disk_used / reading.disk_total)} of {_gib(reading.disk_total)} GiB"
@@ -145,19 +110,11 @@ def _disk(reading: Reading | None) -> str:
 def _network(reading: Reading | None) -> str:
     if reading is None or reading.received is None or reading.sent is None:
         return ""
-    return f"in {_rate(reading.received)} out {_rate(reading.sent)} B/s"
+    return f"in {rate(reading.received)} out {rate(reading.sent)} B/s"
 
 
-def _rate(amount: float) -> str:
-    """Write bytes a second in at most four characters and a prefix."""
-    for prefix in ("", "k", "M"):
-        if amount < 999.5:
-            return f"{amount:.1f}{prefix}" if prefix and amount < 9.95 else f"{amount:.0f}{prefix}"
-        amount /= 1000
-    return f"{amount:.1f}G"
-
-
-def _warmth(seat: Seat, reading: Reading | None) -> str:
+def warmth(seat: Seat, reading: Reading | None) -> str:
+    """Give the temperature, and what the firmware does about it."""
     degrees = reading.temperature if reading else None
     sign = seat.glyphs.degree if seat.glyphs.degree == "C" else f"{seat.glyphs.degree}C"
     words = UNKNOWN if degrees is None else f"{degrees:.0f}{sign}"
@@ -176,60 +133,85 @@ def _fact_lines(seat: Seat, width: int) -> list[Line]:
     slots = f"{seat.used} of {node.slots} used" if node.slots else ""
     machine = f"{known.cores} cores {known.machine}" if known.cores else ""
     up = span(reading.uptime) if reading and reading.uptime is not None else ""
-    python = f"{known.python or UNKNOWN}, mpi4py {known.mpi4py or UNKNOWN}"
     lines = [
-        *_pair(("slots", slots), ("network", _network(reading)), width),
-        *_pair(("machine", plain(machine)), ("up", up), width),
-        *_pair(("model", plain(known.model)), ("serial", plain(known.serial)), width),
-        *_pair(("os", plain(known.os)), ("kernel", plain(known.kernel)), width),
-        *_pair(("mpi", plain(known.mpi)), ("python", plain(python)), width),
-        *_field("address", plain(", ".join(node.addresses) or node.address), width),
+        *pair(("slots", slots), ("network", _network(reading)), width),
+        *pair(("machine", plain(machine)), ("up", up), width),
+        *pair(("model", plain(known.model)), ("serial", plain(known.serial)), width),
+        *pair(("os", plain(known.os)), ("kernel", plain(known.kernel)), width),
+        *pair(("mpi", plain(known.mpi)), ("python", plain(python(known))), width),
+        *field("address", plain(", ".join(node.addresses) or node.address), width),
     ]
     if node.origin is Origin.LOCAL:
         return lines
-    key = node.host_key
-    lines += _field(
-        "host key", f"{_trust(node)} {plain(key.kind)} {plain(key.fingerprint)}" if key else "", width
-    )
+    lines += field("host key", key_of(node), width)
     if node.drained is not None:
-        lines += _field("drained", _drain(node.drained, seat.view.now), width)
+        lines += field("drained", drain(node.drained, seat.view.now), width)
     return lines
 
 
-def _drain(drain: Drain, now: float) -> str:
+def drain(drain: Drain, now: float) -> str:
+    """Say who drained a node, when and why."""
     reason = f': "{plain(drain.reason)}"' if drain.reason else ""
     return f"by {plain(drain.by)} {span(now - drain.since)} ago{reason}"
 
 
-def _trust(node: Node) -> str:
-    return "not approved" if node.trust is Trust.UNKNOWN else node.trust.value
+def key_of(node: Node) -> str:
+    """Give a node's host key, and whether it is trusted."""
+    key = node.host_key
+    if key is None:
+        return ""
+    trust = "not approved" if node.trust is Trust.UNKNOWN else node.trust.value
+    return f"{trust} {plain(key.kind).removeprefix('ssh-')} {plain(key.fingerprint)}"
+
+
+def python(known: Facts) -> str:
+    """Give the Python of a node and its mpi4py."""
+    return f"{known.python or UNKNOWN}, mpi4py {known.mpi4py or UNKNOWN}"
 
 
 def first_run(view: View, width: int) -> tuple[Line, ...]:
-    """Tell the owner of a head without nodes what to do; empty when there are nodes."""
+    """Tell the owner of a head without nodes or without a service what to do; empty when there are nodes."""
     state = view.state
-    if state is None or any(seat.node.origin is not Origin.LOCAL for seat in seats(view)):
+    if state is None:
+        return _no_service(view, width) if view.gone is not None else ()
+    if any(seat.node.origin is not Origin.LOCAL for seat in seats(view)):
         return ()
     listening = state.listening
     where = plain(", ".join(listening.interfaces)) or "no interface"
     found = f" ({plain(', '.join(listening.addresses))})" if listening.addresses else ""
     slots = sum(seat.node.slots for seat in seats(view) if seat.node.schedulable)
     heard = f"for _sciabc._tcp on {where}{found}"
+    begin = "" if view.read_only else ": press n"
+    make = " and " if view.read_only else "; P provisions it, with a password. Or "
     texts = [
         ((Cell("No node but the head yet.", Tone.ACCENT),)),
-        *_field("listening", heard + (f": {plain(listening.problem)}" if listening.problem else ""), width),
-        *_field(
+        *field("listening", heard + (f": {plain(listening.problem)}" if listening.problem else ""), width),
+        *field(
             "head",
-            f"ready to compute by itself on {slots} slots: press n" if slots else "not ready yet",
+            f"ready to compute by itself on {slots} slots{begin}" if slots else "not ready yet",
             width,
         ),
-        ((Cell("To add a board, plug it into the switch and type on it:", Tone.DIM),)),
+        *field("a board", f"plug it into the switch{make}type on it:", width),
         *((Cell("  "), Cell(text, Tone.PLAIN)) for text in BOARD_LINES),
-        ((Cell("It appears here by itself while the last line runs; then a approves its key.", Tone.DIM),)),
+        *field("", "It appears here while the last line runs; then a approves its key.", width),
+        *field("or", "where no multicast comes through: sciabc-tui nodes add [USER@]HOST", width),
+        _DOCTOR,
     ]
     lines = tuple((Cell(" "), *line) for line in texts)
     return tuple(dimmed_line(line) for line in lines) if view.stale else lines
 
+
+def _no_service(view: View, width: int) -> tuple[Line, ...]:
+    texts = [
+        ((Cell("No head service answers yet.", Tone.ACCENT),)),
+        *field("why", plain(view.problem), width),
+        *field("head", "sciabc-tui head starts it in another terminal; this screen goes on by itself", width),
+        _DOCTOR,
+    ]
+    return tuple((Cell(" "), *line) for line in texts)
+
+
+_DOCTOR: Line = (Cell(fit("trouble", LABEL), Tone.DIM), Cell("sciabc-tui doctor tells what is missing here"))
 
 BOARD_LINES = (
     "sudo apt install avahi-daemon avahi-utils openssh-server openmpi-bin",

@@ -14,8 +14,13 @@ from sciabc_tui.tui.present.cells import (
     plain,
     wrapped,
 )
+from sciabc_tui.tui.present.heading import lamp_cell
+from sciabc_tui.tui.present.leds import leds
 from sciabc_tui.tui.present.nodes import short_keys
-from sciabc_tui.tui.present.view import View, lamp_cell, moment
+from sciabc_tui.tui.present.view import View, moment
+
+_SIGNS = {"\N{DEGREE SIGN}": " "}
+"""What a sign of the LCD is in ASCII; one cell, as there."""
 
 TONES = {Severity.INFO: Tone.DIM, Severity.WARN: Tone.WARN, Severity.ERROR: Tone.BAD}
 
@@ -64,13 +69,18 @@ def mirror(view: View, width: int) -> tuple[Line, ...]:
     for line in panel.lines:
         shown = plain(line) if glyphs.heart == "♥" else plain(line).replace("♥", glyphs.heart)
         text = fit(crop(_ascii_if(shown, ascii_only=glyphs.rule == "-"), inner), inner)
-        lines.append((Cell(side, Tone.DIM), Cell(text, Tone.ACCENT), Cell(side, Tone.DIM)))
+        lit = Tone.ACCENT if panel.backlight else Tone.DIM
+        lines.append((Cell(side, Tone.DIM), Cell(text, lit), Cell(side, Tone.DIM)))
     lines.append((Cell(low_left + across * inner + low_right, Tone.DIM),))
+    if not panel.backlight:
+        lines.append((Cell("light off for the night", Tone.DIM),))
     lines.append((Cell("lamp  ", Tone.DIM), lamp_cell(panel.lamp, glyphs, panel.lamp.value)))
+    lines += [(Cell(part, Tone.DIM),) for part in wrapped(plain(panel.rhythm), width) if part]
+    lines += leds(panel.leds, glyphs)
     problems = [text for text in (panel.lcd_problem, panel.stick_problem) if text]
     lines += [(Cell(part, Tone.DIM),) for text in problems for part in wrapped(plain(text), width)]
     return tuple(dimmed_line(line) for line in lines) if view.stale else tuple(lines)
 
 
 def _ascii_if(text: str, *, ascii_only: bool) -> str:
-    return "".join(c if c.isascii() else "#" for c in text) if ascii_only else text
+    return "".join(c if c.isascii() else _SIGNS.get(c, "#") for c in text) if ascii_only else text

@@ -1,12 +1,13 @@
 """What is asked of the user before something is lost, and what is said at leaving."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sciabc_tui.cluster.evidence import outcome
 from sciabc_tui.cluster.job import Job, JobState
 from sciabc_tui.cluster.node import Node
 from sciabc_tui.cluster.schedule import queue
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import outcome
 from sciabc_tui.tui.present.cells import plain
 from sciabc_tui.tui.present.jobs import ranks as ranks_of
 from sciabc_tui.tui.present.jobs import run_time
@@ -62,20 +63,19 @@ def drain_question(node: Node, view: View) -> Question:
         for job in jobs
         if job.state is JobState.RUNNING and any(p.node == node.id for p in job.allocation)
     ]
-    stay = (
-        f"{len(here)} running job{'s' if len(here) > 1 else ''} there will go on to the end."
-        if here
-        else "Nothing runs there now."
-    )
+    stay = f"What runs there goes on to its end: {_named(here)}." if here else "Nothing runs there now."
     lost = f"The cluster loses {node.slots} slots for new jobs until d resumes it."
     return Question(f"Drain {plain(node.name)}?", (lost, stay), "drain the node")
 
 
 def farewell(view: View) -> str:
     """Say at leaving what goes on."""
-    running = [job for job in view.state.jobs.values() if job.state is JobState.RUNNING] if view.state else []
+    running = view.digest.running
     if not running:
         return "Left the screen; the cluster stays as it is."
-    names = ", ".join(f"{job.id} {plain(job.name)}" for job in running[:3])
-    more = f" and {len(running) - 3} more" if len(running) > 3 else ""
-    return f"Left the screen; job {names}{more} goes on. Back: sciabc-tui"
+    return f"Left the screen; {_named(running)} goes on. Back: sciabc-tui"
+
+
+def _named(jobs: Sequence[Job]) -> str:
+    names = ", ".join(f"{job.id} {plain(job.name)}" for job in jobs[:3])
+    return f"job {names}" + (f" and {len(jobs) - 3} more" if len(jobs) > 3 else "")

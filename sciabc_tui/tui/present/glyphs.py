@@ -1,15 +1,15 @@
-"""Three sets of glyphs: for terminals that know Unicode, for the Linux console, and for plain ASCII."""
+"""Three sets of glyphs: for terminals that know Unicode, for the Linux console, and for plain ASCII.
+
+Those of nodes, jobs and events are found by the words of the domain, which need not be loaded for that: the
+first frame, which shows none, does not wait for it.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from sciabc_tui.cluster.job import JobState
-from sciabc_tui.cluster.node import RowWord
-from sciabc_tui.cluster.state import Severity
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """Every sign that is no letter, digit or punctuation of ASCII."""
 
     cursor: str
@@ -29,33 +29,37 @@ class Glyphs:
     """Corners and sides of the LCD: top left, top right, bottom left, bottom right, line, side."""
     degree: str
     heart: str
-    nodes: Mapping[RowWord, str]
-    jobs: Mapping[JobState, str]
-    events: Mapping[Severity, str]
+    rising: str
+    """Beside the heading of the column by which rows are sorted; `falling`: the greatest first."""
+    falling: str
+    nodes: Mapping[str, str]
+    """Of each `RowWord`; `jobs`: of each `JobState`; `events`: of each `Severity`."""
+    jobs: Mapping[str, str]
+    events: Mapping[str, str]
 
 
-def _jobs(run: str, done: str, bad: str, wait: str) -> Mapping[JobState, str]:
+def _jobs(run: str, done: str, bad: str, wait: str) -> Mapping[str, str]:
     return {
-        JobState.PENDING: wait,
-        JobState.RUNNING: run,
-        JobState.COMPLETED: done,
-        JobState.FAILED: bad,
-        JobState.CANCELLED: "-",
-        JobState.TIMEOUT: bad,
-        JobState.NODE_FAIL: bad,
+        "pending": wait,
+        "running": run,
+        "completed": done,
+        "failed": bad,
+        "cancelled": "-",
+        "timeout": bad,
+        "node_fail": bad,
     }
 
 
-def _nodes(ready: str, busy: str, suspect: str, down: str) -> Mapping[RowWord, str]:
+def _nodes(ready: str, busy: str, suspect: str, down: str) -> Mapping[str, str]:
     return {
-        RowWord.READY: ready,
-        RowWord.BUSY: busy,
-        RowWord.NEW: "+",
-        RowWord.SUSPECT: suspect,
-        RowWord.DOWN: down,
-        RowWord.LEFT: "-",
-        RowWord.DRAINED: "=",
-        RowWord.REFUSED: "!",
+        "ready": ready,
+        "busy": busy,
+        "new": "+",
+        "suspect": suspect,
+        "down": down,
+        "left": "-",
+        "drained": "=",
+        "refused": "!",
     }
 
 
@@ -73,9 +77,11 @@ UNICODE = Glyphs(
     frame="┌┐└┘─│",
     degree="°",
     heart="♥",
+    rising="▲",
+    falling="▼",
     nodes=_nodes("●", "■", "▲", "\N{MULTIPLICATION SIGN}"),
     jobs=_jobs("■", "●", "\N{MULTIPLICATION SIGN}", "○"),
-    events={Severity.INFO: "·", Severity.WARN: "▲", Severity.ERROR: "\N{MULTIPLICATION SIGN}"},
+    events={"info": "·", "warn": "▲", "error": "\N{MULTIPLICATION SIGN}"},
 )
 
 LINUX = Glyphs(
@@ -92,9 +98,11 @@ LINUX = Glyphs(
     frame="┌┐└┘─│",
     degree="°",
     heart="*",
+    rising="▲",
+    falling="▼",
     nodes=_nodes("•", "■", "▲", "x"),
     jobs=_jobs("■", "•", "x", "o"),
-    events={Severity.INFO: "·", Severity.WARN: "▲", Severity.ERROR: "x"},
+    events={"info": "·", "warn": "▲", "error": "x"},
 )
 
 ASCII = Glyphs(
@@ -111,19 +119,27 @@ ASCII = Glyphs(
     frame="++++-|",
     degree="C",
     heart="*",
+    rising="^",
+    falling="v",
     nodes=_nodes("*", "#", "?", "x"),
     jobs=_jobs("#", "*", "x", "o"),
-    events={Severity.INFO: " ", Severity.WARN: "!", Severity.ERROR: "x"},
+    events={"info": " ", "warn": "!", "error": "x"},
 )
 
 
-def choose(term: str, encoding: str) -> Glyphs:
+SETS = {"unicode": UNICODE, "linux": LINUX, "ascii": ASCII}
+
+
+def choose(term: str, encoding: str, wanted: str = "auto") -> Glyphs:
     """Choose the set that this terminal can show.
 
     Args:
         term: The value of `TERM`.
         encoding: The terminal's character set, as Python names it.
+        wanted: The set of this name, whatever the terminal; `auto`: one that it can show.
     """
+    if wanted in SETS:
+        return SETS[wanted]
     if encoding.lower().replace("-", "").replace("_", "") != "utf8":
         return ASCII
     return LINUX if term == "linux" else UNICODE

@@ -1,6 +1,8 @@
 """The jobs table."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobState
@@ -9,6 +11,7 @@ from sciabc_tui.cluster.schedule import queue
 from sciabc_tui.cluster.state import State
 from sciabc_tui.tui.present.cells import Cell, Row, Table, Tone, dimmed, plain
 from sciabc_tui.tui.present.columns import Column, choose
+from sciabc_tui.tui.present.metrics import column as progress_column
 from sciabc_tui.tui.present.view import UNKNOWN, View, clock_time
 
 TONES = {
@@ -23,6 +26,11 @@ TONES = {
 
 _PRIORITY = "prio"
 """The column that is there only while a job has one that is not 0."""
+
+_PROGRESS = "progress"
+"""The column that is there only while a job tells how far it is."""
+
+_BAR = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +86,12 @@ def _table(view: View, width: int, shown: list[Job], frame: Table) -> Table:
     columns = _columns(max(2, digits), min(18, max(8, longest)), max(5, widest))
     if not any(job.priority for job in known if not job.state.ended):
         columns = tuple(column for column in columns if column.heading != _PRIORITY)
+    any_tells = any(job.progress for job in known if job.state is JobState.RUNNING)
+    if not any_tells:
+        columns = tuple(column for column in columns if column.heading != _PROGRESS)
     chosen = choose(
         columns,
-        Column("nodes and result", 24, lambda entry: details(entry.job)),
+        Column("nodes and result", 12 if any_tells else 24, lambda entry: details(entry.job)),
         width=width,
         cut=view.glyphs.cut,
     )
@@ -105,6 +116,7 @@ def _columns(id_width: int, name_width: int, ranks_width: int) -> tuple[Column[E
         Column("ranks", ranks_width, lambda entry: Cell(ranks(entry.job)), goes=2, right=True),
         Column(_PRIORITY, 5, lambda entry: Cell(_priority(entry.job)), goes=3, right=True),
         Column("time", 7, _time, goes=1, right=True),
+        Column(_PROGRESS, _BAR, lambda entry: progress_column(entry.job, _BAR, entry.view.glyphs)),
         Column("submitted", 9, lambda entry: Cell(clock_time(entry.job.submitted_at), Tone.DIM), goes=4),
     )
 

@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sciabc_tui.api.messages import PreflightCheck, PreflightReport, PreflightRow, PreflightWish
+from msgspec import structs
+
+from sciabc_tui.api.messages import (
+    PreflightBegun,
+    PreflightCheck,
+    PreflightReport,
+    PreflightRow,
+    PreflightWish,
+)
 from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobState
@@ -50,7 +58,8 @@ class Asking:
         names: The nodes that are asked, or will be.
         since: When they were asked, on the head's clock; None while nobody is.
         answered: When the report came, on the head's clock.
-        report: The newest that came.
+        report: The newest that came; while nodes are asked, what is known of them so far.
+        heard: The nodes that have answered since they were asked.
         problem: Why none came.
     """
 
@@ -59,6 +68,20 @@ class Asking:
     answered: float = 0.0
     report: PreflightReport | None = None
     problem: str = ""
+    heard: frozenset[str] = frozenset()
+
+
+def with_part(asking: Asking, part: PreflightBegun | PreflightRow, now: float) -> Asking:
+    """Take in which nodes are asked, or what one of them said; what others said before stays."""
+    rows = asking.report.rows if asking.report else ()
+    if isinstance(part, PreflightBegun):
+        return replace(asking, report=PreflightReport(part.launcher, rows), names=part.nodes)
+    launcher = asking.report.launcher if asking.report else ""
+    known = {row.node: row for row in rows} | {part.node: part}
+    ordered = tuple(known[node] for node in dict.fromkeys((*asking.names, *known)) if node in known)
+    answered = asking.answered if rows else now
+    heard = asking.heard | {part.node}
+    return replace(asking, report=PreflightReport(launcher, ordered), heard=heard, answered=answered)
 
 
 def to_ask(state: State, wish: PreflightWish) -> tuple[str, ...]:
@@ -91,13 +114,14 @@ def grid(view: View, asking: Asking, width: int) -> Grid:
 
     Columns in which all is well go first when `width` cells are too few; the note names them.
     """
-    if asking.report is None:
+    if asking.report is None or not asking.report.rows:
         return _unanswered(view, asking)
     rows = asking.report.rows
-    subjects = [check.subject for check in rows[0].checks] if rows else []
-    longest = _name_width(row.node for row in rows)
+    subjects = [check.subject for check in rows[0].checks]
+    silent = _silent(asking)
+    longest = _name_width((*(row.node for row in rows), *silent))
     columns = [GridColumn(subject, _heading(subject), 0) for subject in subjects]
-    columns = [replace(column, width=max(_LEAST, cell_width(column.heading))) for column in columns]
+    columns = [structs.replace(column, width=max(_LEAST, cell_width(column.heading))) for column in columns]
     room = width - _BETWEEN - min(longest, _SHORT_NAME)
     gone: list[str] = []
     for column in reversed(columns):
@@ -107,9 +131,22 @@ def grid(view: View, asking: Asking, width: int) -> Grid:
             columns = [kept for kept in columns if kept is not column]
             gone.insert(0, column.heading)
     name_width = max(min(longest, _SHORT_NAME), min(longest, width - _BETWEEN - _needed(columns)))
-    note = f"{len(rows)}  {', '.join(gone)}: ok on all" if gone else str(len(rows))
-    made = tuple(_row(row, columns, name_width, view) for row in rows)
+    count = len(rows) + len(silent)
+    note = f"{count}  {', '.join(gone)}: ok on all" if gone else str(count)
+    waits = tuple(Cell(view.glyphs.unknown, Tone.DIM) for _ in columns)
+    drawn = {row.node: _row(row, columns, name_width, view) for row in rows}
+    drawn |= {
+        name: GridRow(name, fit(plain(name), name_width, cut=view.glyphs.cut), waits) for name in silent
+    }
+    places = {name: place for place, name in enumerate(asking.names)} if silent else {}
+    made = tuple(sorted(drawn.values(), key=lambda row: places.get(row.key, len(places))))
     return Grid("Preflight", tuple(columns), made, _NODE, name_width, note, "no node was asked")
+
+
+def _silent(asking: Asking) -> tuple[str, ...]:
+    """Name the nodes of which nothing is known yet."""
+    known = {row.node for row in asking.report.rows} if asking.report else set[str]()
+    return tuple(name for name in asking.names if name not in known) if asking.since is not None else ()
 
 
 def _name_width(names: Iterable[str]) -> int:
@@ -180,12 +217,23 @@ def _progress(view: View, asking: Asking, width: int) -> Line:
     nodes = "1 node" if count == 1 else f"{count} nodes"
     if asking.since is not None:
         waited = max(0.0, view.now - asking.since)
-        return (Cell(fit(f" asking {nodes}: {waited:.0f} s; esc stops", width), Tone.BUSY),)
-    if asking.report is None:
+        heard = f", {len(asking.heard)} of {count} have answered" if asking.heard else ""
+        return (Cell(fit(f" asking {nodes}: {waited:.0f} s{heard}; esc stops", width), Tone.BUSY),)
+    if asking.report is None or not asking.report.rows:
         return (Cell(fit(f" {nodes} not asked: r asks again" if count else "", width), Tone.DIM),)
-    counts = Counter(_worst(row) for row in asking.report.rows)
-    cells = [
-        Cell(f" {_glyph(verdict, view.glyphs)} {counts[verdict]} {word} ", _TONES[verdict])
+    cells = [structs.replace(cell, text=f" {cell.text}") for cell in _counts(asking.report, view.glyphs)]
+    oldest = max((row.age for row in asking.report.rows), default=0.0)
+    seconds = oldest + max(0.0, view.now - asking.answered)
+    age = f" {'just now' if seconds < 1 else f'as of {span(seconds)} ago'}: r asks again"
+    room = width - sum(cell_width(cell.text) for cell in cells)
+    return (*cells, Cell(fit(age, room, cut=view.glyphs.cut), Tone.DIM))
+
+
+def _counts(report: PreflightReport, glyphs: Glyphs) -> list[Cell]:
+    """Count how the nodes came out."""
+    counts = Counter(_worst(row) for row in report.rows)
+    return [
+        Cell(f"{_glyph(verdict, glyphs)} {counts[verdict]} {word} ", _TONES[verdict])
         for verdict, word in (
             ("ok", "fit"),
             ("warn", "with a warning"),
@@ -194,11 +242,25 @@ def _progress(view: View, asking: Asking, width: int) -> Line:
         )
         if counts[verdict]
     ]
-    oldest = max((row.age for row in asking.report.rows), default=0.0)
-    seconds = oldest + max(0.0, view.now - asking.answered)
-    age = f" {'just now' if seconds < 1 else f'as of {span(seconds)} ago'}: r asks again"
+
+
+def in_short(view: View, asking: Asking, width: int) -> Line:
+    """Say in one line whether the nodes are fit, and if not, what is the worst of it."""
+    count = len(asking.names)
+    if asking.report is None:
+        nodes = "1 node" if count == 1 else f"{count} nodes"
+        text = "not asked yet whether they are fit; ctrl+t asks"
+        if asking.since is not None:
+            text = f"asking {nodes} whether they are fit"
+        if asking.problem:
+            text = plain(asking.problem)
+        return (Cell(fit(text, width, cut=view.glyphs.cut), Tone.DIM),)
+    node, subject = first_bad(asking.report)
+    cells = _counts(asking.report, view.glyphs)
+    row = _row_of(asking, node)
+    why = f"{plain(node)}: {plain(subject)}, {plain(_check(row, subject).value)}; " if row else ""
     room = width - sum(cell_width(cell.text) for cell in cells)
-    return (*cells, Cell(fit(age, room, cut=view.glyphs.cut), Tone.DIM))
+    return (*cells, Cell(fit(f" {why}ctrl+t tells more", room, cut=view.glyphs.cut), Tone.DIM))
 
 
 def _worst(row: PreflightRow) -> str:
@@ -222,6 +284,18 @@ def remedy(view: View, asking: Asking, node: str, subject: str, width: int) -> t
     blank: Line = (Cell(""),)
     lines += [blank] * (1 + _FIX_LINES - len(lines))
     return tuple(dimmed_line(line) for line in lines) if view.stale else tuple(lines)
+
+
+def is_bad(asking: Asking, node: str, subject: str) -> bool:
+    """Tell whether a cell is one that has to be explained."""
+    row = _row_of(asking, node)
+    return row is not None and bool(subject) and _check(row, subject).verdict in {"warn", "fail"}
+
+
+def presses(node: str, width: int) -> tuple[Line, ...]:
+    """Say what to press when a cell was explained."""
+    text = f"r asks again when that is done; enter once more: the page of {plain(node)}"
+    return tuple((Cell(part, Tone.BUSY),) for part in wrapped(text, width))
 
 
 def _fix(row: PreflightRow, check: PreflightCheck) -> str:

@@ -3,30 +3,18 @@
 from sciabc_tui.cluster.durations import span
 from sciabc_tui.cluster.job import JobState
 from sciabc_tui.cluster.node import Node, Trust
-from sciabc_tui.cluster.state import State
 from sciabc_tui.tui.present.cells import Cell, Line, Row, Table, Tone, dimmed, fit, plain, wrapped
 from sciabc_tui.tui.present.columns import Column, choose
 from sciabc_tui.tui.present.forms import Question
-from sciabc_tui.tui.present.nodes import ordered, pending_keys
 from sciabc_tui.tui.present.view import UNKNOWN, View
 
 _FINGERPRINT_WIDTH = 50
 _INDENT = 4
 
 
-def changed_keys(state: State) -> tuple[Node, ...]:
-    """Give the nodes that show another host key than the approved one."""
-    return tuple(node for node in ordered(state) if node.trust is Trust.CHANGED)
-
-
-def to_judge(state: State) -> tuple[Node, ...]:
-    """Give the nodes whose key needs a person: changed keys first."""
-    return (*changed_keys(state), *pending_keys(state))
-
-
 def keys(view: View, width: int) -> Table:
     """List the host keys that changed, in three rows each, and those that wait for approval."""
-    nodes = to_judge(view.state) if view.state else ()
+    nodes = view.digest.to_judge
     longest = min(20, max((len(plain(node.name)) for node in nodes), default=4))
     widest = min(39, max((len(plain(node.address)) for node in nodes), default=7))
     chosen = choose(

@@ -10,9 +10,8 @@ from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.node import Node, Trust
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
-from sciabc_tui.tui.present.nodes import pending_keys
-from sciabc_tui.tui.present.trust import changed_keys, key_help, keys, node_of
-from sciabc_tui.tui.requests import ApproveKey, ForgetNode
+from sciabc_tui.tui.present.trust import key_help, keys, node_of
+from sciabc_tui.tui.requests import ApproveKey, ForgetNode, ForMany
 from sciabc_tui.tui.screens.base import ClusterScreen, Link
 from sciabc_tui.tui.widgets.lines import Lines
 from sciabc_tui.tui.widgets.table import TableView
@@ -37,12 +36,11 @@ class ApproveScreen(ClusterScreen):
     @override
     def on_mount(self) -> None:
         self._keys.focus()
-        super().on_mount()
 
     @override
     def present(self) -> None:
         width = self.size.width
-        changed = bool(self.view.state and changed_keys(self.view.state))
+        changed = bool(self.view.digest.changed)
         self._about.put(key_help(width, changed=changed))
         self._keys.put(keys(self.view, width - 3))
 
@@ -70,25 +68,21 @@ class ApproveScreen(ClusterScreen):
         self.show_keys()
 
     def _waiting(self) -> tuple[Node, ...]:
-        return pending_keys(self.view.state) if self.view.state else ()
+        return self.view.digest.pending
 
     @override
     def action_approve(self) -> None:
         """Ask for trust in the key under the cursor."""
         here = self._here()
-        self._approve(tuple(node for node in self._waiting() if node is here))
+        if here is not None and here.host_key is not None and here in self._waiting():
+            self.link.tell(ApproveKey(here.id, here.host_key.fingerprint))
 
     def action_approve_all(self) -> None:
         """Ask for trust in every key on the list as it is shown."""
-        self._approve(self._waiting())
+        self.link.tell(ForMany(Verb.APPROVE, tuple(node.id for node in self._waiting())))
 
     def action_forget(self) -> None:
         """Ask for the node with the changed key to be forgotten."""
         here = self._here()
         if here is not None:
             self.link.tell(ForgetNode(here.id))
-
-    def _approve(self, nodes: tuple[Node, ...]) -> None:
-        for node in nodes:
-            if node.host_key is not None:
-                self.link.tell(ApproveKey(node.id, node.host_key.fingerprint))

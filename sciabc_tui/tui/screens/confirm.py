@@ -11,16 +11,20 @@ from typing_extensions import override
 from sciabc_tui.tui.present.cells import Cell, Line, Tone, wrapped
 from sciabc_tui.tui.present.forms import Question
 from sciabc_tui.tui.widgets.lines import Lines
+from sciabc_tui.tui.widgets.paint import TONES
 
-_WIDTH = 56
+_WIDTH = 54
+"""Cells inside the frame of the dialog, which has 60 with its padding."""
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Only `y` is a yes."""
+    """Only `y` is a yes: Enter, which is pressed without reading, leaves everything as it is."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", show=False),
-        Binding("n,escape,q", "answer(False)", "No", show=False),
+        Binding("n,escape,enter,q", "answer(False)", "No", show=False),
     ]
 
     def __init__(self, question: Question) -> None:
@@ -43,7 +47,7 @@ class ConfirmScreen(ModalScreen[bool]):
             (
                 Cell("y", Tone.ACCENT),
                 Cell(f" {question.yes}    ", Tone.DIM),
-                Cell("n", Tone.ACCENT),
+                Cell("n enter esc", Tone.ACCENT),
                 Cell(" leave it", Tone.DIM),
             )
         )

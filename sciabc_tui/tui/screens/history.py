@@ -4,32 +4,30 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Input
 from typing_extensions import override
 
 from sciabc_tui.cluster.state import LogEntry
-from sciabc_tui.tui.actions import Place
+from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
 from sciabc_tui.tui.messages import EventsReceived, Refused
 from sciabc_tui.tui.present import history
 from sciabc_tui.tui.present.cells import Cell, Tone
-from sciabc_tui.tui.requests import ReadEvents
-from sciabc_tui.tui.screens.base import ClusterScreen, Link
+from sciabc_tui.tui.requests import ReadEvents, Reads
+from sciabc_tui.tui.screens.base import Link
+from sciabc_tui.tui.screens.filtered import FilteredScreen
 from sciabc_tui.tui.widgets.lines import Lines
 from sciabc_tui.tui.widgets.log import LogView
 
 
-class HistoryScreen(ClusterScreen):
+class HistoryScreen(FilteredScreen):
     """Every event that is kept, the newest at the end, which it follows; with a filter."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Place.HISTORY)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Place.HISTORY, first={Verb.FILTER})
 
     def __init__(self, link: Link) -> None:
-        super().__init__(link)
-        self._rule = Lines()
         self._lines = LogView(id="history")
-        self._filter = Input(compact=True, id="filter", placeholder="filter events")
-        self._filter.cursor_blink = False
+        super().__init__(link, self._lines, "filter events")
+        self._rule = Lines()
         self._known: tuple[LogEntry, ...] = ()
         self._drawn: tuple[LogEntry, ...] = ()
         self._look = (0, "", False, False)
@@ -41,18 +39,11 @@ class HistoryScreen(ClusterScreen):
     @override
     def body(self) -> ComposeResult:
         yield self._rule
-        yield self._lines
-        yield self._filter
-
-    @override
-    def on_mount(self) -> None:
-        self._filter.display = False
-        self._lines.focus()
-        super().on_mount()
+        yield from super().body()
 
     def _ask(self, since: int) -> None:
         self._asked = True
-        self.link.tell(ReadEvents(since))
+        self.link.tell(ReadEvents(since, history.KEPT))
 
     @override
     def present(self) -> None:
@@ -70,7 +61,7 @@ class HistoryScreen(ClusterScreen):
 
     def _draw(self) -> None:
         """Draw what is known, if it is not drawn already."""
-        width, wanted = self.size.width - 1, self._wanted
+        width, wanted = self.size.width - 1, self.wanted
         dated = history.spans_days(self._known, self.view)
         look = (width, wanted, self.view.stale, dated)
         before, self._drawn = self._drawn, self._known
@@ -96,14 +87,14 @@ class HistoryScreen(ClusterScreen):
             self._lines.extend(lines)
         return len(chosen)
 
-    @property
-    def _wanted(self) -> str:
-        return self._filter.value if self._filter.display else ""
+    @override
+    def shows(self, request: Reads) -> bool:
+        return isinstance(request, ReadEvents)
 
     @property
     @override
-    def place(self) -> Place:
-        return Place.FILTER if self.focused is self._filter else Place.HISTORY
+    def own_place(self) -> Place:
+        return Place.HISTORY
 
     def on_events_received(self, message: EventsReceived) -> None:
         """Take in what was asked for."""
@@ -125,29 +116,3 @@ class HistoryScreen(ClusterScreen):
     def action_follow(self) -> None:
         """Follow the end, or stay here."""
         self._lines.follow(following=not self._lines.following)
-
-    def action_filter(self) -> None:
-        """Begin to type a filter."""
-        self._filter.display = True
-        self._filter.focus()
-        self.tick()
-
-    def on_input_changed(self) -> None:
-        """Filter while it is typed."""
-        self.tick()
-
-    def on_input_submitted(self) -> None:
-        """Keep the filter and go back to the events; an empty one is taken away."""
-        self._filter.display = bool(self._filter.value)
-        self._lines.focus()
-        self.tick()
-
-    @override
-    def action_back(self) -> None:
-        if not self._filter.display:
-            super().action_back()
-            return
-        self._filter.value = ""
-        self._filter.display = False
-        self._lines.focus()
-        self.tick()

@@ -12,7 +12,7 @@ from typing_extensions import override
 from sciabc_tui.api.messages import PreflightWish
 from sciabc_tui.tui.actions import Place, Verb
 from sciabc_tui.tui.keys import bindings
-from sciabc_tui.tui.messages import PreflightEnded, Refused
+from sciabc_tui.tui.messages import PreflightEnded, PreflightTold, Refused
 from sciabc_tui.tui.present import preflight
 from sciabc_tui.tui.present.cells import titled
 from sciabc_tui.tui.present.layout import SIDE, WIDE
@@ -34,6 +34,8 @@ class PreflightScreen(ClusterScreen):
         self._wish = wish
         self._asking = Asking()
         self._number = 0
+        self._pointed = False
+        self._told = ("", "")
         glyphs = self.view.glyphs
         self._status = Lines(id="preflight-status")
         self._grid = GridView(glyphs.rule, glyphs.cursor, id="grid")
@@ -55,7 +57,6 @@ class PreflightScreen(ClusterScreen):
     @override
     def on_mount(self) -> None:
         self._grid.focus()
-        super().on_mount()
 
     @override
     def present(self) -> None:
@@ -73,14 +74,16 @@ class PreflightScreen(ClusterScreen):
         width, rule = self.size.width, self.view.glyphs.rule
         node, subject = self._grid.row, self._grid.column
         self._remedy_title.put((titled("Cell under the cursor", width, rule),))
-        self._remedy.put(preflight.remedy(self.view, self._asking, node, subject, width - 4))
+        told = preflight.remedy(self.view, self._asking, node, subject, width - 4)
+        more = preflight.presses(node, width - 4) if self._told == (node, subject) else ()
+        self._remedy.put((*told, *more))
         self._side_title.put((titled("Node under the cursor", SIDE - 2, rule),))
         self._node.put(preflight.node_in_full(self.view, self._asking, node, SIDE - 2))
 
     def _ask(self, *, fresh: bool) -> None:
         """Ask the nodes, if any are known."""
         names = preflight.to_ask(self.view.state, self._wish) if self.view.state else ()
-        self._asking = replace(self._asking, names=names, problem="")
+        self._asking = replace(self._asking, names=names, problem="", heard=frozenset())
         if not names:
             return
         self._number += 1
@@ -88,12 +91,21 @@ class PreflightScreen(ClusterScreen):
         wish = msgspec.structs.replace(self._wish, nodes=names, exclude=(), fresh=fresh)
         self.link.tell(AskNodes(wish, self._number))
 
+    def on_preflight_told(self, message: PreflightTold) -> None:
+        """Show what a node said, unless the question was given up meanwhile."""
+        message.stop()
+        if message.number == self._number and self._asking.since is not None:
+            self.view = self.link.look()
+            self._asking = preflight.with_part(self._asking, message.part, self.view.now)
+            self.tick()
+
     def on_preflight_ended(self, message: PreflightEnded) -> None:
         """Take in what was asked for, unless it was given up meanwhile."""
         message.stop()
         if message.number != self._number or self._asking.since is None:
             return
-        first = self._asking.report is None
+        first = not self._pointed
+        self._pointed = self._pointed or message.report is not None
         self.view = self.link.look()
         self._asking = replace(self._asking, since=None)
         if message.report is not None:
@@ -135,7 +147,12 @@ class PreflightScreen(ClusterScreen):
         self.tick()
 
     def action_open(self) -> None:
-        """Open the node under the cursor."""
+        """Say what to press about a cell that is not well; else, or then, open its node."""
+        cell = (self._grid.row, self._grid.column)
+        if self._told != cell and preflight.is_bad(self._asking, *cell):
+            self._told = cell
+            self._present_cell()
+            return
         node = preflight.node_of(self.view.state, self._grid.row)
         if node is not None:
             self.link.tell(OpenNode(node))
@@ -146,7 +163,7 @@ class PreflightScreen(ClusterScreen):
         stopped, self._asking = self._asking.since is not None, replace(self._asking, since=None)
         if stopped:
             self.link.tell(StopAsking())
-        if not stopped or self._asking.report is None:
+        if not stopped or self._asking.report is None or not self._asking.report.rows:
             super().action_back()
         else:
             self.tick()

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from sciabc_tui.tui.present.cells import Line, Tone
+from sciabc_tui.tui.widgets import moves
 from sciabc_tui.tui.widgets.paint import COMPONENTS, paint, style_of
 
 KEPT = 5_000
@@ -26,14 +27,9 @@ class LogView(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
-        Binding("home,g", "edge(-1)", "First", show=False),
-        Binding("end,G", "edge(1)", "Last", show=False),
-        Binding("left,h", "sideways(-1)", "Left", show=False),
-        Binding("right,l", "sideways(1)", "Right", show=False),
+        *moves.ROWS,
+        *moves.SIDEWAYS,
+        Binding("space", "page(1)", "Page down", show=False),
     ]
     ALLOW_SELECT = False
     DEFAULT_CSS = "LogView { overflow: hidden; height: 1fr; }"

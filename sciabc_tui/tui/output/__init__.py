@@ -1,0 +1,1 @@
+"""What goes to the terminal: only the cells that differ, one frame at a time, and nothing waits for it."""

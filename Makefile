@@ -23,8 +23,14 @@ demo: $(RUN_STAMP) ## the control panel on eight simulated nodes: needs no clust
 
 setup: $(DEV_STAMP) ## set up the developer's venv in .venv
 
+# First the tests that may run beside each other, then those with machines of their own, which mostly wait, then those
+# that look at the clock (tests/conftest.py); 5 says that PYTEST_ARGS names none of them.
 test: $(DEV_STAMP) check ## set up, lint, type-check and run all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@first=0; second=0; third=0; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m 'not machine' $(PYTEST_ARGS) || first=$$?; \
+	$(BIN)/python -m pytest -n 3 -m 'machine and not alone' $(PYTEST_ARGS) || second=$$?; \
+	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS) || third=$$?; \
+	for status in $$first $$second $$third; do [ $$status -eq 0 ] || [ $$status -eq 5 ] || exit $$status; done
 
 check: $(DEV_STAMP) ## ruff (lint, format), pyright strict, import-linter
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ twice, a damaged log.
 import argparse
 import json
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -89,7 +90,7 @@ class Campaign:
         began = time.monotonic()
         try:
             flight.until(f"jobs[{job}].state.ended", timeout=_END_SECONDS)
-        except LabError as error:
+        except (LabError, subprocess.TimeoutExpired) as error:
             return Outcome(hit, "", (f"no end: {str(error)[-300:]}",), time.monotonic() - began)
         seconds = time.monotonic() - began
         (told,) = (

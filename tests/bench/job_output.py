@@ -4,8 +4,10 @@
         [--program seq|python]
 
 For the bare launcher the time from its start to its end; for the runner what its status says, from before the
-launcher starts until its log is whole and nothing of the job is left. Each rank prints so many lines. Beside
-the rates it says what each of the two has in its file at the end: a launcher may lose lines by itself.
+launcher starts until its log is whole and nothing of the job is left. Each rank prints so many lines. In each
+round both also run the program with one line, and the rate is that of the other lines: what a start and an
+end cost is another matter (`tests/bench/submit.py`). The ratio of the whole times is told beside it, and what
+each of the two has in its file at the end: a launcher may lose lines by itself.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from jobs import sessions
 from jobs.attempt import AttemptFiles, AttemptPlan, read_status
 from jobs.detach import launch
 from jobs.hostfile import Host
@@ -36,6 +39,7 @@ def bare(plan: AttemptPlan, output: Path) -> tuple[float, int]:
         environment = {**os.environ, **plan.env}
         subprocess.run(plan.argv, stdin=subprocess.DEVNULL, stdout=file, env=environment, check=True)
         took = time.monotonic() - began
+    sessions.remove(plan.argv, plan.token)
     return took, output.read_bytes().count(b"\n")
 
 
@@ -64,32 +68,41 @@ def main() -> None:
     options.add_argument("--program", choices=("seq", "python"), default="seq")
     asked = options.parse_args()
     launcher = detect(asked.launcher)
-    ratios: list[float] = []
+    rates: list[float] = []
+    wholes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="sciabc-") as name:
         home = Path(name)
         printer = home / "printer.py"
         printer.write_text(PYTHON)
         program = "/usr/bin/seq" if asked.program == "seq" else str(printer)
-        spec = JobSpec(program, (str(asked.lines),), asked.ranks, "printer", str(home), {})
         site = Site(known_hosts=home / "known_hosts", uid=os.geteuid())
         host = Host("head", "127.0.0.1", asked.ranks, local=True)
-        print(f"{launcher.title}, {asked.ranks} ranks x {asked.lines} lines of {asked.program}")
-        for number in range(asked.rounds):
-            folder = home / f"attempt-{number}"
+
+        def both(number: int, lines: int) -> tuple[tuple[float, int], tuple[float, int]]:
+            """Give what the launcher alone took for so many lines, and the runner; in turns first."""
+            folder = home / f"attempt-{number}-{lines}"
+            spec = JobSpec(program, (str(lines),), asked.ranks, "printer", str(home), {})
             token = secrets.token_hex(16)
             plan = prepare(folder, launcher, spec, [host], job=1, attempt=1, token=token, site=site)
             if number % 2:
                 ours, plain = captured(folder), bare(plan, home / "output")
             else:
                 plain, ours = bare(plan, home / "output"), captured(folder)
-            ratios.append(plain[0] / ours[0])
-            print(
-                f"  > file {plain[0]:6.2f} s {plain[1]:9,} lines   "
-                f"captured {ours[0]:6.2f} s {ours[1]:9,} lines   rate {ratios[-1]:.2f} x"
-            )
             for part in parts(AttemptFiles(folder).log):
                 part.path.unlink()
-    print(f"  median {statistics.median(ratios):.2f} x, worst {min(ratios):.2f} x")
+            return plain, ours
+
+        print(f"{launcher.title}, {asked.ranks} ranks x {asked.lines} lines of {asked.program}")
+        for number in range(asked.rounds):
+            plain_one, ours_one = both(number, 1)
+            plain, ours = both(number, asked.lines)
+            wholes.append(plain[0] / ours[0])
+            rates.append((plain[0] - plain_one[0]) / (ours[0] - ours_one[0]))
+            print(
+                f"  > file {plain[0]:6.2f} s ({plain_one[0]:.2f} for one) {plain[1]:9,} lines   captured "
+                f"{ours[0]:6.2f} s ({ours_one[0]:.2f} for one) {ours[1]:9,} lines   rate {rates[-1]:.2f} x"
+            )
+    print(f"  rate median {statistics.median(rates):.2f} x; whole times {statistics.median(wholes):.2f} x")
 
 
 if __name__ == "__main__":

@@ -45,12 +45,13 @@ LINES = 150
 
 PROGRAM = f"""
 trap '' TERM INT HUP
-setsid sleep 1000 >/dev/null 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+setsid bash -c 'for fd in /proc/$$/fd/*; do fd=${{fd##*/}}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done
+exec sleep 1000' >/dev/null 2>&1 </dev/null &
 trap - TERM INT HUP
 i=0
 while [ $i -lt {LINES} ]; do echo "line $i"; i=$((i + 1)); sleep 0.01; done
 """
-"""What each rank does, in sh."""
+"""What each rank does, in sh. MPICH's proxy would wait for who holds the socket that it gave the rank."""
 
 _RANK = re.compile(rb"(^|\0)(OMPI_COMM_WORLD|PMI)_RANK=")
 _MOMENTS = 3.0  # seconds; an attempt takes about that long
@@ -204,7 +205,12 @@ def _wrong(status: AttemptStatus | None, folder: Path, ranks: int, hit: bool) ->
         case JobState.FAILED | JobState.NODE_FAIL if hit:
             pass
         case _:
-            yield f"{status.state.value}: {status.error}"
+            yield f"{status.state.value}: {status.error}\n{_last_words(AttemptFiles(folder).log)}"
+
+
+def _last_words(log: Path) -> str:
+    """Give what the launcher said at the end, to find out why."""
+    return log.read_bytes()[-2000:].decode(errors="replace") if log.exists() else "(no log)"
 
 
 def counted(log: Path, counts: Counter[int]) -> Iterator[str]:

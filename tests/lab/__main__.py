@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from tests.lab.bare import Bare
 from tests.lab.console import HELP, SOCKET, Console
 from tests.lab.errors import LabError
-from tests.lab.image import REPOSITORY, Advert
+from tests.lab.image import HOME, REPOSITORY, Advert
 from tests.lab.lab import Lab
 from tests.lab.launchers import install_mpich
 from tests.lab.needs import missing
@@ -21,6 +22,7 @@ _EXAMPLES = """examples:
   sudo make lab                                  three nodes, and a shell as pi on the head
   python -m tests.lab up --nodes 6 --slots 4     six nodes that advertise four slots each
   python -m tests.lab up --advert 2016           nodes that speak as those of 2016 did
+  python -m tests.lab up --bare                  boards as freshly flashed, to be provisioned
   echo 'ssh node01 uptime' | python -m tests.lab   no terminal: run a script on the head
   python -m tests.lab needs                      what this machine lacks for a lab, if anything
   python -m tests.lab mpich                      fetch MPICH into a venv of its own, for tests that use it
@@ -29,9 +31,12 @@ in the shell:
   sciabc-tui            the control panel
 """
 
-_WELCOME = """{count} nodes and this head are up after {seconds:.1f} s. You are pi; the checkout is read-only.
-  sciabc-tui      the control panel               ssh node01   a node (as pi, no password)
-  lab help        pull cables, cut the power ...  Ctrl-D       end it all; nothing is left behind"""
+_WELCOME = """{count} nodes and this head are up after {seconds:.1f} s. You are pi.
+The checkout is read-only.
+  sciabc-tui   the control panel
+  ssh node01   a node (as pi)
+  lab help     pull cables, cut the power ...
+  Ctrl-D       end it all; nothing is left behind"""
 
 
 def main() -> int:
@@ -45,7 +50,7 @@ def main() -> int:
         if arguments.what == "mpich":
             print(install_mpich())
             return 0
-        return _up(arguments.nodes, arguments.slots, arguments.advert)
+        return _up(arguments.nodes, arguments.slots, arguments.advert, Bare() if arguments.bare else None)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -69,18 +74,23 @@ def _parser() -> argparse.ArgumentParser:
         default=Advert.CURRENT,
         help="how they advertise themselves in mDNS (default: current)",
     )
+    parser.add_argument("--bare", action="store_true", help="with nothing of ours, and a password for pi")
     return parser
 
 
-def _up(nodes: int, slots: int, advert: Advert) -> int:
+def _up(nodes: int, slots: int, advert: Advert, bare: Bare | None) -> int:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
     started = time.monotonic()
-    with Lab(nodes=nodes, slots=slots, advert=advert) as lab:
+    with Lab(nodes=nodes, slots=slots, advert=advert, bare=bare) as lab:
         _install_command(lab)
         with Console(lab):
             if sys.stdin.isatty():
                 print(_WELCOME.format(count=nodes, seconds=time.monotonic() - started))
+            if bare is not None:
+                names = " ".join(f"{node.name}={node.address}" for node in lab.nodes)
+                print(f"  bare boards: {names}; the password of pi is in ~/password")
+                _leave_password(lab)
             return _shell(lab)
 
 
@@ -100,6 +110,12 @@ def _shell(lab: Lab) -> int:
     shell = subprocess.Popen(command)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return shell.wait()
+
+
+def _leave_password(lab: Lab) -> None:
+    file = lab.head.path(f"{HOME}/password")
+    file.write_text(f"{lab.password}\n", encoding="utf-8")
+    file.chmod(0o644)
 
 
 def _install_command(lab: Lab) -> None:

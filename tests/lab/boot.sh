@@ -1,5 +1,6 @@
 # Process 1 of a machine, from power-on. LAB_ROOT: its file system; LAB_NAME: its host name; LAB_SERVICES: the daemons
-# that it starts; LAB_SHOW: shell lines that mount what it sees of the host.
+# that it starts, by way of LAB_AS; LAB_SHOW: shell lines that mount what it sees of the host; LAB_READ_ONLY: set
+# if its root can't be written.
 set -eu
 umask 022
 cd "$LAB_ROOT"
@@ -36,14 +37,17 @@ chown avahi:avahi /run/avahi-daemon
 chown 1000:1000 /run/user/1000
 chmod 0700 /run/user/1000
 
+[ -z "$LAB_READ_ONLY" ] || mount -t tmpfs -o mode=755 log /var/log # sshd opens its log for each who comes
+
 echo cabled? # the network interfaces are put in from outside; then a line comes back
 read -r _answer
 
 for service in $LAB_SERVICES; do
   case $service in
-    sshd) /usr/sbin/sshd -E /var/log/sshd.log </dev/null >/dev/null 2>&1 ;;
-    avahi) avahi-daemon --daemonize --no-chroot --no-rlimits </dev/null >/var/log/avahi.log 2>&1 ;;
+    sshd) $LAB_AS /usr/sbin/sshd -E /var/log/sshd.log </dev/null >/dev/null 2>&1 ;;
+    avahi) $LAB_AS avahi-daemon --daemonize --no-chroot --no-rlimits </dev/null >/var/log/avahi.log 2>&1 ;;
   esac
 done
+[ -z "$LAB_READ_ONLY" ] || mount -o remount,bind,ro /
 echo booted
 exec env --ignore-signal=CHLD sleep infinity

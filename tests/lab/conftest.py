@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.bare import Bare
 from tests.lab.image import Advert
 from tests.lab.lab import Lab
 from tests.lab.launchers import Launcher, install_mpich
@@ -37,9 +38,10 @@ class LabFactory:
         slots: int = 1,
         advert: Advert = Advert.CURRENT,
         shown: Sequence[Path] = (),
+        bare: Bare | None = None,
     ) -> Lab:
         """Build a lab; it is up when this returns."""
-        return self._stack.enter_context(Lab(nodes, slots, advert, shown))
+        return self._stack.enter_context(Lab(nodes, slots, advert, shown, bare))
 
 
 @pytest.fixture

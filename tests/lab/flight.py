@@ -1,6 +1,7 @@
 """A head service in the lab, driven as a user would: by its commands, and by watching its state."""
 
 import json
+import select
 import shlex
 import signal
 import sys
@@ -33,26 +34,30 @@ _PATIENCE_S = 60.0
 
 _Line = TypeVar("_Line", Change, Packet)
 
-# Prints the seconds until the condition held, and the words of the rows.
+# Reads a condition in a line of JSON; prints one with the seconds until it held; and so on.
 _AWAIT = """
-import sys, time
+import json, sys, time
 from sciabc_tui.api.client import Client
 from sciabc_tui.cluster.node import row_word
 from sciabc_tui.cluster.schedule import total_slots
 from sciabc_tui.config import load
 from sciabc_tui.errors import ServiceUnavailable
 
-condition, began = compile(sys.argv[1], "condition", "eval"), time.monotonic()
-while True:
-    try:
-        for state in Client(load().settings.paths.socket).watch():
-            words = {node.name: row_word(node, busy=False).value for node in state.nodes.values()}
-            names = {"state": state, "words": words, "slots": total_slots(state), "jobs": state.jobs}
-            if eval(condition, names):
-                print(time.monotonic() - began, words, flush=True)
-                sys.exit()
-    except ServiceUnavailable:
-        continue
+def states():
+    while True:
+        try:
+            yield from Client(load().settings.paths.socket).watch()
+        except ServiceUnavailable:
+            time.sleep(0.02)
+
+def holds(condition, state):
+    words = {node.name: row_word(node, busy=False).value for node in state.nodes.values()}
+    return eval(condition, {"state": state, "words": words, "slots": total_slots(state), "jobs": state.jobs})
+
+for line in sys.stdin:
+    condition, began = compile(json.loads(line), "condition", "eval"), time.monotonic()
+    next(state for state in states() if holds(condition, state))
+    print(json.dumps(time.monotonic() - began), flush=True)
 """
 
 
@@ -64,6 +69,7 @@ class Flight:
     env: dict[str, str] = field(default_factory=dict[str, str])
     service: Sequence[str] = (*PROGRAM, "head")
     _service: Running | None = None
+    _waiting: Running | None = None
 
     def start(self) -> None:
         """Start the head service as pi, detached as systemd would, and wait until it answers.
@@ -73,13 +79,12 @@ class Flight:
         """
         command = f"exec {shlex.join(self.service)} 2>>{SERVICE_LOG}"
         service = self._service = self.lab.head.popen(["sh", "-c", command], env=self.env)
-        waiting = self.lab.head.popen(
-            [sys.executable, "-c", _AWAIT, "True"], env=self.env, cwd=str(REPOSITORY)
-        )
-        until(lambda: waiting.poll() is not None or service.poll() is not None, timeout=_PATIENCE_S)
-        if waiting.poll() != 0:
+        waiting = self._await("True")
+        until(lambda: _is_told(waiting, 0.1) or service.poll() is not None, timeout=_PATIENCE_S)
+        if not _is_told(waiting, 0.0):
             log = self.file(SERVICE_LOG).read_text(encoding="utf-8")
             raise CommandFailed(f"head: the service (status {service.poll()}) is silent: {log[-2000:]}")
+        self._answer(waiting)
 
     def kill(self) -> None:
         """End the service by SIGKILL."""
@@ -138,10 +143,17 @@ class Flight:
         Args:
             condition: A Python expression over `state`, `words` (node name to row word), `slots`, `jobs`.
             timeout: Seconds until the test has failed.
+
+        Raises:
+            CommandFailed: It did not come to hold in time, or can't be told.
         """
-        waiting = [sys.executable, "-c", _AWAIT, condition]
-        done = self.lab.head.run(waiting, env=self.env, cwd=str(REPOSITORY), timeout=timeout)
-        return float(done.stdout.split()[0])
+        waiting = self._await(condition)
+        if not _is_told(waiting, timeout):
+            waiting.kill()
+            self._waiting = None
+            shown = self.run("nodes", "--json", check=False)
+            raise CommandFailed(f"head: not within {timeout:g} s: {condition}; it has {shown}")
+        return self._answer(waiting)
 
     def run(self, *command: str, check: bool = True, timeout: float = 60.0) -> str:
         """Run a command of the program as pi; give what it printed."""
@@ -156,6 +168,30 @@ class Flight:
     def file(self, path: str) -> Path:
         """Give a file of the head."""
         return self.lab.head.path(path)
+
+    def _await(self, condition: str) -> Running:
+        """Ask the one in the head who knows the state to wait for a condition; give him."""
+        if self._waiting is None or self._waiting.poll() is not None:  # the head lost power
+            command = [sys.executable, "-c", _AWAIT]
+            self._waiting = self.lab.head.popen(command, env=self.env, cwd=str(REPOSITORY))
+        assert self._waiting.outer.stdin is not None
+        self._waiting.outer.stdin.write(json.dumps(condition) + "\n")
+        self._waiting.outer.stdin.flush()
+        return self._waiting
+
+    @staticmethod
+    def _answer(waiting: Running) -> float:
+        """Read what he says, in a line; anything else is how he failed."""
+        told = waiting.stdout.readline()
+        try:
+            return float(told)
+        except ValueError:
+            raise CommandFailed(f"head: {told}{waiting.stdout.read()}") from None
+
+
+def _is_told(waiting: Running, within: float) -> bool:
+    """Return whether something can be read from a program, if need be after some seconds."""
+    return bool(select.select([waiting.stdout], [], [], within)[0])
 
 
 class Watch:

@@ -2,12 +2,14 @@
 
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Interface
 from pathlib import Path
 
+from tests.lab.bare import CLOCK, SOURCE, SSHD, Bare, date_program, strip, sudoers
 from tests.lab.keys import KeyPair
 from tests.lab.switch import Switch
 
@@ -43,6 +45,8 @@ publish-workstation=no
 publish-aaaa-on-ipv4=no
 """
 
+_ACCOUNTS = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")
+
 
 class Advert(StrEnum):
     """How a node says in mDNS that it is one."""
@@ -68,33 +72,47 @@ class Plan:
     """The TXT record's; the machine itself shares all cores of the host."""
     shown: tuple[Path, ...] = ()
     """Folders of the host that it sees, read-only, beside the checkout and the venv."""
+    bare: Bare | None = None
+    """None: it has the checkout, the venv, the key and all that the host has."""
+    password: str = "*"
+    """The user's, as in shadow(5); `*`: none will do."""
 
     @property
     def services(self) -> str:
         """The daemons that it starts, separated by blanks."""
+        if self.bare is not None:
+            return self.bare.services
         return "sshd" if self.advert is None else "sshd avahi"
 
 
 def flash(switch: Switch, plan: Plan, user_key: KeyPair) -> None:
     """Make a machine's file system below the switch's store: it lasts until the machine is removed."""
     here = switch.inside(plan.name)
+    switch.shell(f"mkdir {here}")
+    if plan.bare is not None and plan.bare.free_kib is not None:
+        switch.shell(f"mount -t tmpfs card {here}")
+    switch.shell(f"mkdir {here}/upper {here}/work {here}/root")
+    if plan.bare is not None:
+        strip(switch.store(plan.name, "upper"), plan.bare)
     layers = f"lowerdir=/,upperdir={here}/upper,workdir={here}/work"
     switch.shell(
-        f"mkdir {here} {here}/upper {here}/work {here}/root\n"
         f"mount -t overlay -o {layers},index=off lab {here}/root\n"
-        f"mount -t tmpfs -o mode=755 home {here}/root/home\n"
+        + ("" if plan.bare is not None else f"mount -t tmpfs -o mode=755 home {here}/root/home\n")
     )
     card = _Card(switch.store(plan.name, "root"))
     for path in _shown_paths(plan):
         _let_through(card, path)
     _write_system(card, plan)
-    _write_user(card, user_key)
+    _write_user(card, plan, user_key)
+    if plan.bare is not None and plan.bare.free_kib is not None:
+        used = shutil.disk_usage(card.root).used
+        switch.shell(f"mount -o remount,size={used + plan.bare.free_kib * 1024} {here}")
 
 
 def erase(switch: Switch, name: str) -> None:
     """Remove a machine's file system."""
     here = switch.inside(name)
-    switch.shell(f"umount --recursive {here}/root; rm -rf {here}")
+    switch.shell(f"umount --recursive {here}/root; ! mountpoint -q {here} || umount {here}; rm -rf {here}")
 
 
 class _Card:
@@ -125,6 +143,8 @@ class _Card:
 
 def _shown_paths(plan: Plan) -> tuple[Path, ...]:
     """Return what a machine must see at the same path: checkout, venv, interpreter, what the plan says."""
+    if plan.bare is not None:
+        return ()
     wanted = {REPOSITORY, Path(sys.prefix), Path(sys.base_prefix), *plan.shown}
     wanted |= {path.resolve() for path in wanted}
     outermost = (path for path in wanted if not any(other in path.parents for other in wanted))
@@ -169,8 +189,24 @@ def _write_system(card: _Card, plan: Plan) -> None:
     for file in card.at("/etc/avahi/services").glob("*.service"):
         file.unlink()
     card.write("/etc/avahi/avahi-daemon.conf", _AVAHI)
-    if plan.advert is not None:
+    if plan.bare is not None:
+        _write_bare(card, plan.bare)
+    elif plan.advert is not None:
         card.write("/etc/avahi/services/sciabc.service", service_file(plan.advert, plan.slots))
+
+
+def _write_bare(card: _Card, bare: Bare) -> None:
+    card.write("/etc/ssh/sshd_config", SSHD.format(passwords="yes" if bare.passwords else "no"))
+    card.write("/etc/apt/sources.list", f"deb [trusted=yes] {SOURCE} stable main\n")
+    if allowed := sudoers(bare):
+        card.write("/etc/sudoers.d/010_pi", allowed, mode=0o440)
+    if bare.clock_off:
+        card.write(CLOCK, f"{bare.clock_off}\n")
+        card.write("/usr/local/bin/date", date_program(), mode=0o755)
+    for name in _ACCOUNTS:  # its own from now on, whatever becomes of the host's
+        for file in (card.at(f"/etc/{name}"), card.at(f"/etc/{name}-")):
+            if file.exists():
+                file.open("ab").close()
 
 
 def service_file(advert: Advert, slots: int) -> str:
@@ -187,7 +223,7 @@ def service_file(advert: Advert, slots: int) -> str:
     )
 
 
-def _write_user(card: _Card, key: KeyPair) -> None:
+def _write_user(card: _Card, plan: Plan, key: KeyPair) -> None:
     number = USER_ID
 
     def append(path: str, entry: str, mode: int = 0o644) -> None:
@@ -198,7 +234,9 @@ def _write_user(card: _Card, key: KeyPair) -> None:
 
     append("/etc/passwd", f"x:{number}:{number}::{HOME}:/bin/bash")
     append("/etc/group", f"x:{number}:")
-    append("/etc/shadow", "*:19000:0:99999:7:::", mode=0o640)
+    append("/etc/shadow", f"{plan.password}:19000:0:99999:7:::", mode=0o640)
     card.directory(HOME, mode=0o755, owner=number)
+    if plan.bare is not None:
+        return
     card.directory(f"{HOME}/.ssh", mode=0o700, owner=number)
     card.write(f"{HOME}/.ssh/authorized_keys", f"{key.public}\n", mode=0o600, owner=number)

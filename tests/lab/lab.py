@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.lab.bare import Bare, hashed, new_password
 from tests.lab.cable import Cable, External
 from tests.lab.errors import LabUnavailable, NoSuchMachine
 from tests.lab.image import HOME, USER_ID, Advert, Plan, erase, flash
@@ -36,6 +37,7 @@ class Lab:
         slots: int = 1,
         advert: Advert = Advert.CURRENT,
         shown: Sequence[Path] = (),
+        bare: Bare | None = None,
     ) -> None:
         """Plan it; nothing is built before `up`.
 
@@ -45,11 +47,16 @@ class Lab:
             advert: How.
             shown: Folders of the host that head and boards see, read-only, beside the checkout and the venv:
                 a launcher's own venv, for example (`tests.lab.launchers`).
+            bare: The boards are bare, in this way: see `tests.lab.bare`.
         """
         self._shown = tuple(shown)
         self._wanted = nodes
         self._slots = slots
         self._advert = advert
+        self._bare = bare
+        self.password = new_password()
+        """Of pi on bare boards."""
+        self._shadow = hashed(self.password)
         self._user_key = new_key()
         self._nodes: dict[int, Machine] = {}
         self.marker = f"sciabc-lab-{os.getpid()}-{secrets.token_hex(4)}"
@@ -118,6 +125,15 @@ class Lab:
         """All nodes, on or off, by number."""
         return tuple(self._nodes[number] for number in sorted(self._nodes))
 
+    @property
+    def powered(self) -> tuple[Machine, ...]:
+        """The head and the nodes, those that have power."""
+        return tuple(machine for machine in (self.head, *self.nodes) if machine.on)
+
+    def outside(self, command: Sequence[str]) -> list[str]:
+        """Return the host's command line that runs a program of the host in the world outside."""
+        return ["nsenter", "--target", str(self._power().pid), "--net", "--", *command]
+
     def node(self, which: int | str) -> Machine:
         """Return a node by its number (from 1) or name (`node01`).
 
@@ -135,8 +151,7 @@ class Lab:
 
         Those of unplugged and frozen machines too: it looks from the host, not over the wire.
         """
-        machines = [machine for machine in (self.head, *self.nodes) if machine.on]
-        found = {machine.name: machine.carrying(token) for machine in machines}
+        found = {machine.name: machine.carrying(token) for machine in self.powered}
         return {name: processes for name, processes in found.items() if processes}
 
     # -------------------------------------------------------------- changing it
@@ -148,9 +163,12 @@ class Lab:
         slots: int | None = None,
         advert: Advert | None = None,
         address: str | None = None,
+        bare: Bare | None = None,
     ) -> Machine:
         """Put one more node in and switch it on; without arguments it is like the others."""
-        number = self._reserve(name, slots or self._slots, advert or self._advert, address)
+        number = self._reserve(
+            name, slots or self._slots, advert or self._advert, address, bare=bare or self._bare
+        )
         node = self._nodes[number]
         flash(self._power(), node.plan, self._user_key)
         node.power_on()
@@ -168,14 +186,18 @@ class Lab:
     def introduce(self) -> None:
         """Write ~pi/.ssh/config and known_hosts on the head, so that plain `ssh NAME` and `ssh ADDRESS` work.
 
-        The product uses neither file. Call it after `power_on` with a new address.
+        Bare boards are not in them, as nobody has been there yet. The product uses neither file. Call it
+        after `power_on` with a new address.
         """
         hosts = "".join(
             f"Host {node.name} {node.address}\n  HostName {node.address}\n  HostKeyAlias {node.name}\n"
             for node in self.nodes
+            if node.plan.bare is None
         )
         common = "Host *\n  BatchMode yes\n  ConnectTimeout 3\n  StrictHostKeyChecking yes\n"
-        known = "".join(f"{node.name} {node.plan.host_key.public}\n" for node in self.nodes)
+        known = "".join(
+            f"{node.name} {node.plan.host_key.public}\n" for node in self.nodes if node.plan.bare is None
+        )
         self._write("config", hosts + common)
         self._write("known_hosts", known)
         self._write("id_ed25519", self._user_key.private)
@@ -190,7 +212,7 @@ class Lab:
         self._external = External(outside)
         self._head = Machine(switch, plan, self._external)
         for _ in range(self._wanted):
-            self._reserve(None, self._slots, self._advert, None)
+            self._reserve(None, self._slots, self._advert, None, bare=self._bare)
         machines = (self._head, *self.nodes)
 
         def install(machine: Machine) -> None:
@@ -200,7 +222,9 @@ class Lab:
         _all_at_once([lambda machine=machine: install(machine) for machine in machines])
         self.introduce()
 
-    def _reserve(self, name: str | None, slots: int, advert: Advert, address: str | None) -> int:
+    def _reserve(
+        self, name: str | None, slots: int, advert: Advert, address: str | None, *, bare: Bare | None
+    ) -> int:
         number = next(n for n in range(1, 240) if n not in self._nodes)
         name = name or f"node{number:02}"
         if not _NAME.fullmatch(name) or name in {"head", *(node.name for node in self.nodes)}:
@@ -212,6 +236,8 @@ class Lab:
             advert=advert,
             slots=slots,
             shown=self._shown,
+            bare=bare,
+            password=self._shadow if bare is not None else "*",
         )
         self._nodes[number] = Machine(self._power(), plan)
         return number

@@ -20,6 +20,7 @@ from jobs.errors import JobsError
 from jobs.logstore import parse_line
 from tests.lab.flight import Flight
 from tests.lab.image import HOME, REPOSITORY
+from tests.lab.lab import Lab
 from tests.lab.launchers import Launcher
 from tests.lab.machine import Machine
 from tests.lab.procs import until
@@ -343,7 +344,17 @@ class Round:
         self.follower.first(lambda seen: seen.nodes[self.victim].schedulable, since=back)
         lab = self.flight.lab
         until(lambda: not any(lab.carrying(token) for token in tokens), timeout=_STARTUP_S)
-        return [f"{self.victim} came back with {found}" for token in tokens if (found := lab.carrying(token))]
+        until(lambda: not _shared(lab), timeout=_STARTUP_S)
+        memory = [f"shared memory: {file}" for file in _shared(lab)]
+        return [
+            *(f"{self.victim} came back with {found}" for token in tokens if (found := lab.carrying(token))),
+            *memory,
+        ]
+
+
+def _shared(lab: Lab) -> list[str]:
+    """Give what is left in the shared memory of the lab's machines, as `node01:FILE`."""
+    return [f"{each.name}:{file.name}" for each in lab.powered for file in each.path("/dev/shm").iterdir()]
 
 
 def _runs(seen: Seen, job: str, attempt: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Interface
 from pathlib import Path
 
+from tests.lab.bare import ailment
 from tests.lab.cable import Cable, External
 from tests.lab.errors import BootFailed, CommandFailed, NoSuchMachine, NoSuchProcess
 from tests.lab.image import HOME, USER, USER_ID, Plan, show_script
@@ -126,6 +127,7 @@ class Machine:
                 "LAB_ROOT": self._switch.inside(self.name, "root"),
                 "LAB_SERVICES": self.plan.services,
                 "LAB_SHOW": show_script(self._switch, self.plan),
+                **ailment(self.plan.bare),
             },
         )
         try:
@@ -221,7 +223,9 @@ class Machine:
         }
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
         become = ["setpriv", f"--reuid={number}", f"--regid={number}", "--init-groups", "--"]
-        clean = ["env", "--ignore-environment", f"--chdir={cwd or home}"]
+        # as after a login: who started the tests in the background may ignore Ctrl-C, which is inherited
+        heeds = "--default-signal=INT,QUIT"
+        clean = ["env", "--ignore-environment", heeds, f"--chdir={cwd or home}"]
         return [*enter, *become, *clean, *(f"{key}={value}" for key, value in variables.items()), *command]
 
     def popen(

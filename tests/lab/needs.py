@@ -16,6 +16,7 @@ _PACKAGES: Mapping[str, str] = {
     "setpriv": "util-linux",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
+    "sudo": "sudo",
     "unshare": "util-linux",
 }
 

@@ -5,11 +5,15 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.errors import BootFailed
+
+KINDS = ("pid", "net", "mnt", "uts", "ipc")
+"""The namespaces that each machine of a lab has for itself."""
 
 _LOOK_AGAIN_S = 0.01
 
@@ -47,6 +51,20 @@ def members(identity: str, kind: str = "pid") -> tuple[int, ...]:
     """Return the host's numbers of all processes in the namespace with that identity."""
     everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     return tuple(pid for pid in everyone if namespace(pid, kind) == identity)
+
+
+@contextmanager
+def hold(*pids: int, kinds: Sequence[str] = KINDS) -> Generator[set[tuple[str, str]]]:
+    """Give kind and identity of the namespaces of processes, which no others get while the context lasts.
+
+    The kernel numbers namespaces anew as soon as they are gone: what is asked of `members` after the end of a
+    machine would be told of one that boots beside it.
+    """
+    with ExitStack() as held:
+        for pid in pids:
+            for kind in kinds:
+                held.enter_context(Path(f"/proc/{pid}/ns/{kind}").open("rb"))
+        yield {(kind, identity) for pid in pids for kind in kinds if (identity := namespace(pid, kind))}
 
 
 def carriers(pids: Iterable[int], token: str) -> tuple[Process, ...]:

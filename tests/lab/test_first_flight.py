@@ -39,7 +39,9 @@ def test_from_nothing_to_an_mpi_job_on_live_nodes(lab: LabFactory) -> None:
         "10.77.0.13",
     }
     assert nodes_txt.stat().st_mode & 0o777 == 0o644
-    plain = ["mpirun", "--hostfile", NODES_TXT, "--map-by", "node", "-n", "4", "hostname"]
+    # Threads of 5.0.11 miss the end of short jobs now and then: see jobs.openmpi.
+    sound = ["--prtemca", "odls_base_max_threads", "0"]
+    plain = ["mpirun", *sound, "--hostfile", NODES_TXT, "--map-by", "node", "-n", "4", "hostname"]
     assert set(flight.lab.head.run(plain).stdout.split()) == ALL
 
     flight.lab.node("node02").unplug()

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,11 +16,9 @@ from tests.lab.flight import Flight
 from tests.lab.image import REPOSITORY, Advert, service_file
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
-from tests.lab.procs import members, namespace, until
+from tests.lab.procs import KINDS, hold, members, namespace, until
 
 pytestmark = pytest.mark.lab
-
-_KINDS = ("pid", "net", "mnt", "uts", "ipc")
 
 # Prints "+ NAME" and "- NAME" as instances come and go.
 _BROWSER = """
@@ -63,12 +63,12 @@ def ssh(lab: Lab, host: str, *command: str) -> str:
     return lab.head.run(["ssh", host, *command], timeout=15).stdout.strip()
 
 
-def namespaces(*pids: int) -> set[tuple[str, str]]:
-    """Return kind and identity of the namespaces that these processes are in and the host is not."""
-    ours = {(kind, namespace(1, kind) or "") for kind in _KINDS}
-    theirs = {(kind, namespace(pid, kind) or "") for pid in pids for kind in _KINDS}
-    assert not ours & theirs
-    return theirs
+@contextmanager
+def namespaces(*pids: int) -> Generator[set[tuple[str, str]]]:
+    """Hold, and give kind and identity of, the namespaces that these processes are in and the host is not."""
+    with hold(*pids) as theirs:
+        assert not theirs & {(kind, namespace(1, kind) or "") for kind in KINDS}
+        yield theirs
 
 
 def traces(marker: str, spaces: set[tuple[str, str]]) -> list[str]:
@@ -225,12 +225,13 @@ def test_the_head_loses_power_and_comes_back_with_its_state(lab: LabFactory) -> 
     flight.up()
     head, node = flight.lab.head, flight.lab.node(1)
     head.popen(["sh", "-c", "trap '' TERM HUP INT; sleep 1000"])
-    spaces, before = namespaces(head.pid), head.boot_id
+    before = head.boot_id
     sessions = "ss -Htn state established '( sport = :22 )'"
     assert "10.77.0.1:" in node.run(["sh", "-c", sessions]).stdout
-    flight.cut_power()
-    assert not head.on
-    assert not [space for kind, space in spaces if members(space, kind)]
+    with namespaces(head.pid) as spaces:
+        flight.cut_power()
+        assert not head.on
+        assert not [space for kind, space in spaces if members(space, kind)]
     assert "10.77.0.1:" in node.run(["sh", "-c", sessions]).stdout
     flight.restore_power()
     assert head.boot_id != before
@@ -243,11 +244,11 @@ def test_power_off_ends_everything_and_power_on_keeps_the_card(lab: LabFactory) 
     cluster = lab(nodes=1)
     node = cluster.node(1)
     program = node.popen(["sleep", "1000"])
-    inside = namespaces(node.pid, program.pid)
     node.run(["touch", "kept"])
-    node.power_off()
-    assert program.poll() is not None
-    assert not [space for kind, space in inside if members(space, kind)]
+    with namespaces(node.pid, program.pid) as inside:
+        node.power_off()
+        assert program.poll() is not None
+        assert not [space for kind, space in inside if members(space, kind)]
     with pytest.raises(NoSuchMachine):
         node.run(["true"])
 
@@ -322,12 +323,12 @@ def test_nothing_is_left_when_the_lab_ends(lab: LabFactory) -> None:
     """After `down` no process, namespace, mount or interface of the lab exists."""
     cluster = lab(nodes=2)
     cluster.head.popen(["sh", "-c", "trap '' TERM HUP INT; sleep 1000"])
-    spaces = namespaces(cluster.head.pid, *(node.pid for node in cluster.nodes))
     cluster.node(1).popen(["sleep", "1000"])
     cluster.node(1).freeze()
-    assert traces(cluster.marker, spaces)
-    cluster.down()
-    assert traces(cluster.marker, spaces) == []
+    with namespaces(cluster.head.pid, *(node.pid for node in cluster.nodes)) as spaces:
+        assert traces(cluster.marker, spaces)
+        cluster.down()
+        assert traces(cluster.marker, spaces) == []
 
 
 def test_nothing_is_left_when_the_process_that_made_it_is_killed(lab_possible: None) -> None:
@@ -342,9 +343,9 @@ def test_nothing_is_left_when_the_process_that_made_it_is_killed(lab_possible: N
     with victim:
         assert victim.stdout is not None
         marker, *pids = victim.stdout.readline().split()
-        spaces = namespaces(*(int(pid) for pid in pids))
-        victim.kill()
-    assert until(lambda: not traces(marker, spaces), timeout=10), traces(marker, spaces)
+        with namespaces(*(int(pid) for pid in pids)) as spaces:
+            victim.kill()
+            assert until(lambda: not traces(marker, spaces), timeout=10), traces(marker, spaces)
 
 
 def test_by_hand_a_script_on_the_head_changes_the_lab(lab_possible: None) -> None:

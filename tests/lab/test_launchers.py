@@ -7,7 +7,7 @@ import pytest
 
 from tests.lab.conftest import LabFactory
 from tests.lab.launchers import Launcher
-from tests.lab.procs import is_still, members, namespace
+from tests.lab.procs import hold, is_still, members
 
 pytestmark = pytest.mark.lab
 
@@ -74,10 +74,9 @@ def test_boards_are_lost_silently_in_the_middle_of_an_mpi_job(
     assert {name for name in carriers if name != "head"} == {"node01", "node02", "node03"}
 
     off, out, frozen = cluster.nodes
-    inside = namespace(off.pid, "pid")
-    off.power_off()
-    assert inside is not None
-    assert members(inside) == ()
+    with hold(off.pid, kinds=["pid"]) as spaces:
+        off.power_off()
+        assert [members(identity) for _, identity in spaces] == [()]
     out.unplug()
     frozen.freeze()
     after = cluster.carrying("TOKEN=c3d4")

@@ -19,9 +19,9 @@ from zeroconf import (
 )
 
 from sciabc_tui.api.client import Client
+from sciabc_tui.cluster.evidence import evidence
 from sciabc_tui.cluster.node import Node, row_word
 from sciabc_tui.cluster.state import State
-from sciabc_tui.cluster.wording import evidence
 from sciabc_tui.config import load
 from sciabc_tui.errors import ServiceUnavailable
 
@@ -104,13 +104,14 @@ def _said(change: Change | None) -> Change | None:
 
 def _follow_state(say: Callable[[Line], None]) -> None:
     before: dict[str, Change] = {}
+    never = threading.Event()
     while True:
         try:
             for state in Client(load().settings.paths.socket).watch():
                 for change in changes(before, state, time.monotonic()).values():
                     say(change)
         except ServiceUnavailable:
-            continue
+            never.wait(0.02)
 
 
 def _listen() -> socket.socket:

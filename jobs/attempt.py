@@ -113,6 +113,7 @@ class AttemptPlan:
         log_limit: How many bytes its log may have; None means any number.
         collect: Patterns of files that are brought back in the end, from nodes that were given a folder.
         checkpoint: The job's checkpoint directory on this machine; empty if it keeps none.
+        ranks: How many ranks are started; 0 in plans of older versions.
     """
 
     job: int
@@ -128,6 +129,7 @@ class AttemptPlan:
     log_limit: int | None = None
     collect: tuple[str, ...] = ()
     checkpoint: str = ""
+    ranks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ from typing import IO, Self
 from jobs import procs
 from jobs.attempt import AttemptPlan, Order
 from jobs.cuts import Cuts
+from jobs.launchers import Flavour
 from jobs.logbulk import Tagged
 from jobs.logstore import Stream
 from jobs.logwriter import LogWriter
+from jobs.mpich import untold
 from jobs.outcome import Ending
 from jobs.states import JobState
 from jobs.tags import Piece, Splitter, cuts_output, is_alone
@@ -38,6 +40,8 @@ _SHORT_GRACE = 0.3
 # What Open MPI says itself of an abort. 5.0.11 may wait for ever then, with no rank left (seen on a machine
 # without a free core): after the grace it is ended.
 _ABORTED = b"MPI_ABORT was invoked on rank "
+# Of a few hundred nodes' exit codes, behind the last line of a rank.
+_LAST_BYTES = 16 * 1024
 _TAIL_LINES = 200
 _TAIL_BYTES = 500
 
@@ -74,6 +78,7 @@ class Attendance:
         self._selector = selectors.DefaultSelector()
         self._splitters: dict[int, Splitter] = {}
         self._cuts: dict[int, Cuts] = {}
+        self._last_words = b""
         self._trickles = False
         self._streams = False
         self._hung = False
@@ -144,7 +149,12 @@ class Attendance:
             exit_code=code if code >= 0 else 128 - code,
             signal=-code if code < 0 and not self._hung else None,  # ours says nothing of why it failed
             tail=tuple(self._tail),
+            untold=self._untold(),
         )
+
+    def _untold(self) -> int:
+        mpich = self._plan.launcher.flavour is Flavour.MPICH
+        return untold(self._last_words, self._plan.ranks) if mpich else 0
 
     def _listen(self, pipe: IO[bytes] | None, splitter: Splitter) -> None:
         if pipe is not None:
@@ -182,6 +192,8 @@ class Attendance:
         if data := os.read(descriptor, _CHUNK):
             self._trickles = len(data) < _TRICKLE_BYTES
             self._streams = not self._trickles
+            if self._process.stdout is not None and descriptor == self._process.stdout.fileno():
+                self._last_words = (self._last_words + data[-_LAST_BYTES:])[-_LAST_BYTES:]
             if cuts := self._cuts.get(descriptor):
                 cuts.feed(data)
             self._keep(self._splitters[descriptor].feed(data))

@@ -3,6 +3,7 @@
 Where nothing else is told, measured with 4.0.2 and 5.0.2.
 """
 
+import re
 import shlex
 from collections.abc import Iterable
 from ipaddress import IPv4Network, ip_network
@@ -34,12 +35,32 @@ unset {name}; command -v "$1" >/dev/null || {{ echo "can't open file '$1'" >&2; 
 """
 _WIRES = "SCIABC_WIRES"
 
+_CODES = re.compile(rb"\[mpiexec@[^\]\n]*\] Exit codes: ((?:\[[\w.:-]+\] \d+(?:,\d+)*\s?)*)")
+_CODES_OF_HOST = re.compile(rb"\] ([\d,]+)")
+
 
 def options(*, each: bool) -> tuple[str, ...]:
     """Say how words are marked and what an end tells; ``each``: a command's failure ends no other."""
     # Without the codes of all it is not told which rank ended how.
     told = ("-prepend-pattern", TAG, "-print-all-exitcodes")
     return (*told, "-disable-auto-cleanup") if each else told
+
+
+def untold(words: bytes, ranks: int) -> int:
+    """Say how many ranks are missing where hydra lists exit codes; 0 if it lists none at all.
+
+    It passes over a node that told it none, and ends with 0 all the same: "We didn't receive the exit status
+    for this proxy", in its mpiexec.c.
+
+    Args:
+        words: The end of its standard output. The list follows a rank's last line that lacks its newline.
+        ranks: How many it started.
+    """
+    listed = _CODES.findall(words)
+    if not listed:
+        return 0
+    told = sum(len(codes.split(b",")) for codes in _CODES_OF_HOST.findall(listed[-1]))
+    return max(0, ranks - told)
 
 
 def remote_options(agent: Path, head_address: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ class Ending:
         tail: The last lines of the launcher's own words and of the ranks' standard error.
         memory: Whether memory ran out.
         short: Names of the nodes where it did.
+        untold: Of how many ranks the launcher should have told the end, and did not.
     """
 
     job: int
@@ -45,6 +46,7 @@ class Ending:
     tail: Sequence[str] = ()
     memory: Memory = Memory.UNKNOWN
     short: tuple[str, ...] = ()
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def judge(ending: Ending) -> Verdict:
         return Verdict(JobState.NODE_FAIL, _line(_LOST.reason(lost)))
     # Open MPI 5 exits 0 also when the ssh of a daemon was killed in the middle (measured)
     if ending.exit_code == 0 and not _DAEMON_LOST.search(text):
-        return Verdict(JobState.COMPLETED, "")
+        return Verdict(JobState.FAILED, _unseen(ending)) if ending.untold else Verdict(JobState.COMPLETED, "")
     return Verdict(JobState.FAILED, _line(_why(ending, text)))
 
 
@@ -206,6 +208,12 @@ def _why(ending: Ending, text: str) -> str:
     if struck is not None:
         return f"{struck.who} was ended by {_signal(struck.number, ending.memory)}. {log}"
     return f"{_failure(ending, text)}. {log}"
+
+
+def _unseen(ending: Ending) -> str:
+    """Say that an exit status of 0 is not that of all."""
+    who = "a rank was" if ending.untold == 1 else f"{ending.untold} ranks were"
+    return f"{who} lost, and mpirun did not see the end. Next: sciabc-tui logs {ending.job}"
 
 
 def _out_of_memory(ending: Ending, struck: "_Struck | None", victim: Killed) -> str:

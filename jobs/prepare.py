@@ -103,6 +103,7 @@ def planned(
         log_limit=site.log_limit,
         collect=spec.outputs,
         checkpoint=checkpoint,
+        ranks=sum(host.slots for host in taking),
     )
 
 

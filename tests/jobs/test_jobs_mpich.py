@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.mpich import kept_to
+from jobs.mpich import kept_to, untold
 
 _HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 _DEFAULT = "wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n"
@@ -88,3 +88,20 @@ def test_a_missing_program_is_told_in_known_words() -> None:
         kept_to(("10.77.0.0/24",), ("/nowhere/prog", "x")), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (127, "can't open file '/nowhere/prog'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (b"[mpiexec@vm] Exit codes: [10.77.0.11] 0,0\n[10.77.0.12] 0\n", 1),
+        (b"[mpiexec@vm] Exit codes: [10.77.0.11] 0,0\n[10.77.0.12] 0,0\n", 0),
+        (b"[1,3]<std>:no newline[mpiexec@vm] Exit codes: [vm] 0,0,256\n", 1),
+        (b"[mpiexec@vm] Exit codes: ", 4),
+        (b"[1,0]<std>:[mpiexec@vm] Exit codes: [x] 0\n[mpiexec@vm] Exit codes: [vm] 0,0,0,0\n", 0),
+        (b"the beginning was cut off\n[10.77.0.12] 0\n", 0),
+        (b"", 0),
+    ],
+)
+def test_ranks_without_an_exit_code_are_counted(words: bytes, missing: int) -> None:
+    """Hydra passes over a node that told none; where it lists nothing, nothing is known."""
+    assert untold(words, 4) == missing

@@ -330,3 +330,28 @@ def test_a_launcher_that_hangs_after_an_abort_is_ended(start_python: StartPython
     assert status.state is JobState.FAILED
     assert status.error.startswith("rank 1 called MPI_Abort")
     assert b"alive" in AttemptFiles(folder).log.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("codes", "state", "error"),
+    [
+        (
+            "[a] 0,0\n[b] 0",
+            JobState.FAILED,
+            "a rank was lost, and mpirun did not see the end. Next: sciabc-tui logs 7",
+        ),
+        (
+            "[a] 0,0",
+            JobState.FAILED,
+            "2 ranks were lost, and mpirun did not see the end. Next: sciabc-tui logs 7",
+        ),
+        ("[a] 0,0\n[b] 0,0", JobState.COMPLETED, ""),
+    ],
+)
+def test_mpich_has_not_seen_all(
+    start_python: StartPython, end_of: EndOf, mpich: Launcher, codes: str, state: JobState, error: str
+) -> None:
+    """Its exit status of 0 is believed if it tells that of each rank; the last line of one may be open."""
+    words = f"[1,1]<std>:half a line[mpiexec@vm] Exit codes: {codes}"
+    status = end_of(*start_python(f"print({words!r})", launcher=mpich, ranks=4))
+    assert (status.state, status.exit_code, status.error) == (state, 0, error)

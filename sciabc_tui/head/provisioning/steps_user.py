@@ -72,7 +72,7 @@ class UserStep:
             f"userdel -r -f {name} >/dev/null 2>&1; ! id -u {name} >/dev/null 2>&1"
         )
         script = (
-            f"for f in {_BACKUPS}; do [ ! -e $f ] || keep $f; done\n"
+            f"for f in {_BACKUPS}; do keep $f; done\n"
             f"did {quote(undo)}\n"
             # `!` in the place of `*` would lock it, also for keys, where sshd uses no PAM
             f"useradd -m -c {_COMMENT} -p '*' -s /bin/bash {name}\n"

@@ -218,8 +218,8 @@ def read_status(folder: Path) -> AttemptStatus | None:
 
 
 def write_runner(folder: Path, runner: RunnerId) -> None:
-    """Write which process the runner is."""
-    _write(AttemptFiles(folder).pid, runner)
+    """Write which process the runner is; after a power cut it is none."""
+    _write(AttemptFiles(folder).pid, runner, durable=False)
 
 
 def read_runner(folder: Path) -> RunnerId | None:
@@ -283,9 +283,14 @@ def read_unswept(folder: Path) -> tuple[str, ...]:
     return _read(AttemptFiles(folder).unswept, tuple[str, ...]) or ()
 
 
-def _write(path: Path, value: AttemptPlan | AttemptStatus | RunnerId | Order | tuple[str, ...]) -> None:
+def _write(
+    path: Path,
+    value: AttemptPlan | AttemptStatus | RunnerId | Order | tuple[str, ...],
+    *,
+    durable: bool = True,
+) -> None:
     try:
-        write_atomically(path, msgspec.json.encode(value).decode() + "\n", _PRIVATE)
+        write_atomically(path, msgspec.json.encode(value).decode() + "\n", _PRIVATE, durable=durable)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
 

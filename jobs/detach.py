@@ -107,10 +107,10 @@ def cancel(folder: Path) -> bool:
     (``attempt.write_order``), else ``cancelled``. A runner that only just begins can't be asked, but it sees
     an order before it launches anything.
     """
+    if not runner_alive(folder):
+        return False  # without one its number may be damaged, or another process's
     runner = read_runner(folder)
-    if runner is None or not runner_alive(folder):
-        return False
-    return procs.send(runner.pid, runner.started, signal.SIGTERM)
+    return runner is not None and procs.send(runner.pid, runner.started, signal.SIGTERM)
 
 
 def clear(folder: Path, *, at: float | None = None) -> AttemptStatus | None:

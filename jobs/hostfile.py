@@ -116,7 +116,7 @@ def checked_address(address: str) -> str:
     return address
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> bool:
+def write_atomically(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> bool:
     """Replace the file as a whole and durably: a reader, or a power cut, finds the old text or the new.
 
     A file that already holds the text is left alone: an SD card wears out.
@@ -125,6 +125,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> bool:
         path: The file; its folder must be there.
         text: What it shall hold, written as UTF-8.
         mode: Its permissions.
+        durable: False if nobody needs it after a power cut, which may damage it then: an SD card is slow to
+            make a file and its name durable.
 
     Returns:
         Whether anything was written.
@@ -140,13 +142,15 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> bool:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
     return True
 
 

@@ -143,12 +143,13 @@ def prepare(
         folder.mkdir(mode=0o700, parents=True)
         if plan.checkpoint:
             Path(plan.checkpoint).mkdir(mode=0o700, exist_ok=True)
-        write_atomically(files.hostfile, hostfile)
+        # after a power cut no launcher is left; those that clean the nodes behind it need the configuration
+        write_atomically(files.hostfile, hostfile, durable=False)
         write_atomically(files.ssh_config, ssh, 0o600)
         if launcher.flavour is Flavour.MPICH:
-            write_atomically(agent, agent_script(files.ssh_config), 0o700)
+            write_atomically(agent, agent_script(files.ssh_config), 0o700, durable=False)
         elif spec.on_node_loss is OnNodeLoss.SURVIVE:
-            write_atomically(agent, survivors.agent_script(folder), 0o700)
+            write_atomically(agent, survivors.agent_script(folder), 0o700, durable=False)
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}. Next: check the state directory") from error
     write_plan(folder, plan)

@@ -41,6 +41,25 @@ def test_everything_is_there_and_private(
     ]
 
 
+def test_only_what_outlives_a_power_cut_waits_for_the_card(
+    tmp_path: Path, mpich: Launcher, node: Host, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan, and how to reach the nodes that are to be cleaned: a file and its name, each."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        synced.append(name.removeprefix(".").rpartition(".")[0] or "folder")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    spec = validated(JobSpec("hello"), total_slots=None)
+    user = replace(site, uid=1000)
+    prepare(tmp_path / "7", mpich, spec, [node], job=7, attempt=1, token="t", site=user)
+    assert synced == ["ssh_config", "folder", "plan.json", "folder"]
+
+
 def test_root_is_refused_before_anything_is_made(
     tmp_path: Path, new: Launcher, head: Host, node: Host, site: Site
 ) -> None:

@@ -142,6 +142,8 @@ def test_cancel_after_the_end_changes_nothing(start_python: StartPython, end_of:
     pid, folder = start_python("pass")
     status = end_of(pid, folder)
     assert not cancel(folder)
+    AttemptFiles(folder).pid.write_bytes(b"")  # as a power cut may leave it
+    assert not cancel(folder)
     assert read_status(folder) == status
 
 

@@ -14,6 +14,7 @@ import pytest
 from sciabc_tui.api.remote import PushWish
 from sciabc_tui.api.works import Part, Step
 from sciabc_tui.errors import CommandRefused, NotFound
+from sciabc_tui.head import remote_agent
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.push import Push
@@ -269,3 +270,22 @@ async def test_a_node_without_python_says_so(push: Push, there: Boards, tmp_path
     finally:
         (there.home("two") / ".bashrc").unlink()
     assert (end.text, end.fix) == ("no python3 there", "Next: on two: sudo apt install python3")
+
+
+def test_the_agents_last_word_comes_when_its_mark_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who hears it may end the agent."""
+    mark = tmp_path / ".sciabc-1.mark"
+    said: list[tuple[str, bool]] = []
+    send: dict[str, list[int]] = {"send": []}
+
+    def told(**words: object) -> None:
+        said.append((next(iter(words)), mark.exists()))
+
+    monkeypatch.setattr(remote_agent, "tell", told)
+    monkeypatch.setattr(remote_agent, "heard", lambda: send)
+    entries: list[object] = []
+    wish = {"folder": str(tmp_path), "entries": entries, "tops": ["x"], "mark": mark.name}
+    remote_agent.Receiver({**wish, "name": "one", "dry": False}).work()
+    assert said == [("have", True), ("go", True), ("over", False)]

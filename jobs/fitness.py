@@ -96,7 +96,7 @@ def judge(facts: Facts, wanted: Wanted, host: Host, exchange: Exchange | None) -
     name = host.name
     by_subject = {
         Subject.SSH: lambda: _ok(Subject.SSH, "this machine" if host.local else "logs in"),
-        Subject.MPI: lambda: _mpi(facts, wanted.launcher, name),
+        Subject.MPI: lambda: _mixed(facts, wanted, name) or _mpi(facts, wanted.launcher, name),
         Subject.MPI4PY: lambda: _mpi4py(facts.python, wanted, name),
         Subject.PROGRAM: lambda: _program(facts, wanted, host),
         Subject.DIRECTORY: lambda: _directory(facts, wanted, host),
@@ -169,6 +169,14 @@ def _filled(fix: str, host: Host) -> str:
 def _ssh_target(host: Host) -> str:
     port = f"-p {host.port} " if host.port != 22 else ""
     return f"{port}{host.user}@{host.address}" if host.user else f"{port}{host.address}"
+
+
+def _mixed(facts: Facts, wanted: Wanted, name: str) -> Check | None:
+    """Say that MPI can't run on the head and there at once."""
+    if wanted.each or facts.machine.mixes(wanted.machine):
+        return None
+    problem = f"{facts.machine.title}; the head is {wanted.machine.title}, and MPI can't mix them"
+    return Check(Subject.MPI, Verdict.FAIL, problem, f"Next: leave it out: --exclude {name}; --each works")
 
 
 def _mpi(facts: Facts, launcher: Launcher, name: str) -> Check:

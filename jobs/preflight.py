@@ -6,6 +6,7 @@ have; Python is asked for only if the program is one of Python's. It answers in 
 ```
 sciabc-preflight hello                    then the head sends the rest, and looks at its clock
 sciabc-preflight clock SECONDS.NANO
+sciabc-preflight machine NAME BITS        of uname and getconf: a 64-bit kernel may run 32-bit programs
 sciabc-preflight memory KIB               that the kernel could give to programs
 sciabc-preflight mpi PATH WORDS           once for each launcher that was asked
 sciabc-preflight python STATUS WORDS      3.11.2;4.1.0;Open MPI v5.0.11 as far as it got
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 
 from jobs.errors import SpecError
 from jobs.launchers import LIBRARY, Launcher, title
+from jobs.machine import UNKNOWN, Machine
 
 WORD = "sciabc-preflight"
 HELLO = f"printf '{WORD}\\thello\\n'\n"
@@ -60,6 +62,7 @@ export LC_ALL
 printf '{word}\\tclock\\t%s\\n' "$(date +%s.%N)"
 plain() {{ printf %s "$1" | tr -s '[:space:]' ' ' | cut -c 1-{longest}; }}
 tell() {{ printf '{word}\\t%s\\t%s\\t%s\\n' "$1" "$(plain "$2")" "$(plain "$3")"; }}
+tell machine "$(uname -m)" "$(getconf LONG_BIT)"
 within='timeout -s KILL {seconds}'
 $within true || within=
 while read -r name kib unit; do
@@ -130,6 +133,7 @@ class Wanted:
         sha256: What the program is on the head, in hex; empty if another one of that name will do.
         cwd: Where it shall run; empty means the home directory.
         each: It is a command for each node: no mpi4py is asked for.
+        machine: The head's own.
     """
 
     launcher: Launcher
@@ -138,6 +142,7 @@ class Wanted:
     sha256: str = ""
     cwd: str = ""
     each: bool = False
+    machine: Machine = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,7 @@ class Facts:
         directory: ``there``, ``closed`` (no entry for us, or no directory) or ``missing``.
         disks: Those that a job writes to.
         complete: Whether it said that this was all.
+        machine: Its processor.
     """
 
     clock: float | None = None
@@ -208,6 +214,7 @@ class Facts:
     directory: str = ""
     disks: tuple[FoundDisk, ...] = ()
     complete: bool = False
+    machine: Machine = UNKNOWN
 
 
 def script(wanted: Wanted) -> str:
@@ -254,6 +261,7 @@ def parse(said: bytes) -> Facts:
             if (found := _DF.search(words))
         ),
         complete="end" in told,
+        machine=_machine(*first.get("machine", ("", ""))),
     )
 
 
@@ -275,6 +283,10 @@ def _quoted(field: str, text: str) -> str:
     if not text.isprintable():
         raise SpecError(field, "holds a control or invisible character. Next: remove it")
     return shlex.quote(text)
+
+
+def _machine(name: str, bits: str) -> Machine:
+    return Machine(name, int(bits) if bits in {"32", "64"} else 0)
 
 
 def _clock(text: str) -> tuple[float | None, float]:

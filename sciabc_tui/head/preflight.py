@@ -19,6 +19,7 @@ from jobs.errors import JobsError, SpecError
 from jobs.fitness import Check, Exchange, Subject, Verdict, judge, not_asked, unreached, why_unreached
 from jobs.hostfile import Host, checked_address
 from jobs.launchers import Flavour, Launcher, choose, local_python
+from jobs.machine import own_machine
 from jobs.preflight import ENDED, GREETED, HELLO, TIMED, Wanted, parse, script
 from jobs.prepare import Site
 from jobs.spec import JobSpec, Kind, validated
@@ -150,7 +151,7 @@ class Preflight:
         asked_for = _flavour(wish.launcher)
         launcher = choose(self._launchers, asked_for, self._surroundings.flavours(asked))
         if not wish.program:
-            return Wanted(launcher, cwd=_directory(wish.cwd))
+            return Wanted(launcher, cwd=_directory(wish.cwd), machine=own_machine())
         kind = Kind.EACH if wish.each else Kind.MPI
         spec = validated(JobSpec(wish.program, cwd=wish.cwd, kind=kind), total_slots=None)
         python = local_python(self._site.python) if all(host.local for host in asked) else self._site.python
@@ -161,6 +162,7 @@ class Preflight:
             sha256="" if _on_path(wish.program, spec.program) else _checksum(Path(spec.program)),
             cwd=spec.cwd,
             each=spec.each,
+            machine=own_machine(),
         )
 
     def _keep(self, host: Host, wanted: Wanted, checks: tuple[Check, ...]) -> _Kept:

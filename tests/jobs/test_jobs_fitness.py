@@ -17,6 +17,7 @@ from jobs.fitness import (
 )
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher
+from jobs.machine import Machine
 from jobs.preflight import Facts, FoundDisk, FoundLauncher, FoundProgram, FoundPython, Wanted
 
 NEW = Launcher(Flavour.OPENMPI, (5, 0, 11), "/opt/new/bin/mpirun", "/opt/new/lib/libmpi.so.40")
@@ -97,6 +98,28 @@ def test_the_mpi_must_fit_the_heads(facts: Facts, launcher: Launcher, verdict: V
     check = _check(Subject.MPI, facts, replace(WANTED, launcher=launcher))
     assert (check.verdict, words in check.value) == (verdict, True), check
     assert check.fix.startswith("Next: ") is (verdict is not Verdict.OK)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "words"),
+    [
+        (Machine("aarch64", 64), Machine("x86_64", 64), "aarch64 with 64 bits; the head is x86_64 with 64"),
+        (Machine("aarch64", 32), Machine("aarch64", 64), "aarch64 with 32 bits; the head is aarch64 with 64"),
+        (Machine("armv7l"), Machine("x86_64"), "armv7l; the head is x86_64, and MPI can't mix them"),
+        (Machine("armv7l", 32), Machine("armv6l", 32), ""),
+        (Machine("i686", 32), Machine("x86_64", 32), ""),
+        (Machine("aarch64", 64), Machine(), ""),
+        (Machine(), Machine("aarch64", 64), ""),
+        (Machine("riscv64", 64), Machine("riscv64", 64), ""),
+    ],
+)
+def test_mpi_does_not_mix_processors(there: Machine, here: Machine, words: str) -> None:
+    """Another family, or words of another length; a command for each node needs no MPI."""
+    facts, wanted = replace(FACTS, machine=there), replace(WANTED, machine=here)
+    check = _check(Subject.MPI, facts, wanted)
+    assert (check.verdict is Verdict.FAIL, words in check.value) == (bool(words), True), check
+    assert ("--exclude node01" in check.fix) is bool(words)
+    assert _check(Subject.MPI, facts, replace(wanted, each=True)).verdict is Verdict.OK
 
 
 def test_how_to_get_the_mpi_depends_on_the_heads() -> None:

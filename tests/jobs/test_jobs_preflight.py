@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jobs.errors import SpecError
 from jobs.launchers import Flavour, Launcher, title
+from jobs.machine import own_machine
 from jobs.preflight import HELLO, Facts, FoundLauncher, FoundPython, Wanted, parse, script
 
 OPEN_MPI = "mpirun (Open MPI) 5.0.11\n\nReport bugs to nobody\n"
@@ -61,6 +62,7 @@ def test_any_posix_shell_will_do(tmp_path: Path, shell: str) -> None:
     assert began - facts.tick <= facts.clock <= time.clock_gettime(time.CLOCK_REALTIME)
     assert facts.memory is not None
     assert 2**20 < facts.memory < 2**50
+    assert facts.machine == own_machine()
     assert facts.launchers == (FoundLauncher(wanted.launcher.path, "Open MPI 5.0.11"),)
     assert facts.program is not None
     assert (facts.program.there, facts.program.readable, facts.program.executable) == (True, True, True)
@@ -87,6 +89,7 @@ def test_busybox_alone_is_enough(tmp_path: Path) -> None:
     assert facts.clock is not None
     assert facts.program is not None
     assert facts.program.sha256
+    assert facts.machine.name == own_machine().name
     assert len(facts.disks) == 2
 
 
@@ -214,7 +217,7 @@ def _line(key: str, rest: bytes) -> bytes:
     return b"sciabc-preflight\t" + key.encode() + b"\t" + rest
 
 
-_KEYS = ("clock", "memory", "mpi", "python", "program", "directory", "disk", "end")
+_KEYS = ("clock", "machine", "memory", "mpi", "python", "program", "directory", "disk", "end")
 _RESTS = st.binary(max_size=80) | st.from_regex(rb"[-0-9.;/ \t\xff\x1b]{0,40}", fullmatch=True)
 _LINE = st.builds(_line, st.sampled_from(_KEYS), _RESTS)
 
@@ -228,6 +231,7 @@ def test_no_answer_does_harm(lines: list[bytes]) -> None:
         facts.directory,
         *(found.path for found in facts.launchers),
         *(disk.place for disk in facts.disks),
+        facts.machine.name,
     ]
     texts += [found.title for found in facts.launchers]
     if facts.python:

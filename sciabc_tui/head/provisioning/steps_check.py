@@ -2,10 +2,10 @@
 
 import platform
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from jobs.machine import own_machine
 from sciabc_tui.cluster.durations import span
 from sciabc_tui.head.provisioning.ports import Board, StepFailed, Told
 from sciabc_tui.head.provisioning.steps import FULL_FIX, READ_ONLY_FIX, asked, done, number, values
@@ -27,11 +27,6 @@ echo "apt=$(command -v apt-get)"
 """
 
 
-def own_bits() -> int:
-    """Give the bits of the head's own userland."""
-    return struct.calcsize("P") * 8
-
-
 @dataclass(frozen=True, slots=True)
 class CheckStep:
     """Looks whether the board can be worked on, and sets its clock if that is far off.
@@ -40,7 +35,7 @@ class CheckStep:
         bits: Of the head.
     """
 
-    bits: int = field(default_factory=own_bits)
+    bits: int = field(default_factory=lambda: own_machine().bits)
     title: str = "check"
 
     def look(self, board: Board) -> Sequence[str]:

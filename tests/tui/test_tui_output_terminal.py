@@ -12,6 +12,7 @@ from tests.tui.terminal import Line, Terminal
 
 ROOT = Path(__file__).parents[2]
 PLAY = (sys.executable, "-m", "tests.tui.play", "running")
+ASK = b"\x1b[6n"
 _TRIES = 3
 """Questions without an answer that a terminal gets."""
 
@@ -32,7 +33,7 @@ def test_slow_link_builds_no_backlog() -> None:
             terminal.press(key)
             terminal.until(mark, within=10)
             held = max(held, terminal.held)
-    assert held < 1500
+    assert held < 3000  # two frames; what nobody holds back comes to ten times that
 
 
 def test_stuck_terminal_stops_nothing() -> None:
@@ -59,9 +60,7 @@ def test_stuck_terminal_holds_up_no_end() -> None:
             terminal.resize(80 + number % 2, 24)
             time.sleep(0.03)
         terminal.signal(signal.SIGTERM)
-        begin = time.monotonic()
-        assert terminal.exits(within=10)
-        assert time.monotonic() - begin < 6
+        assert terminal.exits(within=30)  # it waits for 2 s; the rest is what a busy machine takes
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -71,8 +70,8 @@ def test_terminal_without_answers(answers: bool) -> None:
         terminal.until("node03", within=30)
         for mark, key in (("▸ node01", b"j"), ("▸ node02", b"j"), ("▸ node03", b"j"), ("▸ node02", b"k")):
             terminal.press(key)
-            terminal.until(mark, within=5)
-        asked = terminal.raw.count(b"\x1b[6n")
+            terminal.until(mark, within=15)
+        asked = terminal.raw.count(ASK)
     assert asked > _TRIES if answers else asked == _TRIES
 
 
@@ -82,6 +81,7 @@ def test_resize_shows_everything() -> None:
         terminal.until("node03", within=30)
         terminal.press(b"j")
         terminal.until("▸ node01")
+        terminal.until_frames()
         first = shape(terminal.text)
         for size in ((120, 30), (70, 20), (80, 24)):
             terminal.resize(*size)
@@ -98,13 +98,28 @@ def shape(text: str) -> list[str]:
     return ["".join(c for c in line if c.isalpha()) for line in text.split("\n")]
 
 
+def test_no_late_answer_is_typed_into_the_shell() -> None:
+    """A frame, and its question, goes half a second before the end; the answer takes a whole one."""
+    script = '"$@"; echo over; read line; echo "got ${#line} bytes"'
+    with Terminal(["sh", "-c", script, "sh", *PLAY], cwd=ROOT, line=Line(delay=0.5)) as terminal:
+        terminal.until("node03", within=60)
+        asked = terminal.raw.count(ASK)
+        terminal.press(b"j")
+        while terminal.raw.count(ASK) == asked:  # the screen shows it half a second later
+            os.sched_yield()
+        terminal.press(b"q")
+        terminal.until("over")
+        terminal.press(b"\r")
+        terminal.until("bytes")
+        assert "got 0 bytes" in terminal.text
+
+
 def test_suspended_screen_comes_back() -> None:
     """After SIGTSTP the terminal is the shell's; after SIGCONT everything is painted again."""
     with Terminal(PLAY, cwd=ROOT) as terminal:
         terminal.until("node03", within=30)
         terminal.signal(signal.SIGTSTP)
-        terminal.until(lambda _: 1049 not in terminal.modes)
-        assert 25 in terminal.modes
+        terminal.until(lambda _: 1049 not in terminal.modes and 25 in terminal.modes)
         os.waitid(os.P_PID, terminal.pid, os.WSTOPPED | os.WNOWAIT)  # it gives the terminal back, then stops
         terminal.signal(signal.SIGCONT)
         terminal.until("q leave")
@@ -148,9 +163,10 @@ def test_idle_screen_costs_little() -> None:
         terminal.until("node03", within=30)
         terminal.press(b"?")
         terminal.until("esc back")
-        time.sleep(0.5)
+        terminal.until_frames()
         before, begin, cpu = terminal.written, time.monotonic(), spent(terminal.pid)
         while time.monotonic() - begin < 4:
             time.sleep(0.05)
-        assert (terminal.written - before) / 4 < 100
-        assert spent(terminal.pid) - cpu < 1.0
+        wrote, used, took = terminal.written - before, spent(terminal.pid) - cpu, time.monotonic() - begin
+        assert wrote / took < 100
+        assert used / took < 0.25

@@ -16,8 +16,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from typing_extensions import override
 
-from sciabc_tui.tui.output.outbox import Outbox
-from sciabc_tui.tui.output.output import Output
+from sciabc_tui.tui.output.outbox import LAST_WORDS, Outbox
+from sciabc_tui.tui.output.output import ASK, Output
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -61,6 +61,8 @@ class TerminalDriver(LinuxDriver):
         self._ending = True  # nothing began yet
         self._suspended = False
         self._leave = app.exit
+        self._owed = 0  # answers of the terminal
+        self._answered = threading.Condition()
         self.exit_event = _Over(self.fileno)
 
     @override
@@ -91,6 +93,8 @@ class TerminalDriver(LinuxDriver):
 
     def _send(self, frame: str) -> None:
         if self._outbox:
+            with self._answered:
+                self._owed += frame.endswith(ASK)
             self._outbox.write(self._encoded(frame), must=True)
 
     @override
@@ -111,6 +115,9 @@ class TerminalDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:  # in the thread that reads keys
         if self.output is not None:
             if isinstance(message, events.CursorPosition):
+                with self._answered:
+                    self._owed = max(0, self._owed - 1)
+                    self._answered.notify()
                 self._soon(self.output.answered)
                 return
             if isinstance(message, (events.Key, events.Paste)):
@@ -120,7 +127,15 @@ class TerminalDriver(LinuxDriver):
     @override
     def stop_application_mode(self) -> None:
         self._ending = True
+        self._await_answers()
         super().stop_application_mode()
+
+    def _await_answers(self) -> None:
+        """Let answers arrive that are on their way: the shell would take them for what somebody types."""
+        if self.output is not None and not hung_up(self.fileno):
+            with self._answered:
+                self._answered.wait_for(lambda: not self._owed, min(LAST_WORDS, self.output.patience))
+        self._owed = 0
 
     @override
     def suspend_application_mode(self) -> None:

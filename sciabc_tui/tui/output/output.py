@@ -107,6 +107,11 @@ class Output:
         self._pace.answered(self._clock())
         self._flush()
 
+    @property
+    def patience(self) -> float:
+        """Seconds for which the terminal's next answer is worth waiting for; 0 if none is due."""
+        return self._pace.patience(self._clock())
+
     def written(self) -> None:
         """What was sent was written, perhaps."""
         if self._idle():

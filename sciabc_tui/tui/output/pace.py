@@ -75,14 +75,23 @@ class Pace:
         """Give the seconds until a frame may go, 0 for now; None: first something must come."""
         if not self._written:
             return None
-        if len(self._asked) > self._given_up:
-            left = self._written_at + self._patience() - now
-            if left > 0:
+        if self._is_due:
+            if (left := self.patience(now)) > 0:
                 return left
             self._give_up()
         if self._sent_at is None or not self.trip or self._in_haste(now):
             return 0.0
         return max(0.0, self._sent_at + _SHARE * self.trip - now)
+
+    def patience(self, now: float) -> float:
+        """Give the seconds for which the answer that is due is worth waiting for; 0 if none is."""
+        if not self._is_due:
+            return 0.0
+        return max(0.0, (self._written_at if self._written else now) + self._patience() - now)
+
+    @property
+    def _is_due(self) -> bool:
+        return len(self._asked) > self._given_up
 
     def _in_haste(self, now: float) -> bool:
         return self._key_at is not None and now - self._key_at < _HASTE

@@ -9,6 +9,7 @@ a command that systemd starts after the service ended or while the machine stops
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import assert_never
 
@@ -71,10 +72,12 @@ def _show(colours: tuple[Colour, ...], opens: Callable[[], Stick], outcome: list
         outcome.append(str(error))
         return
     try:
-        for colour in colours[:-1]:
-            stick.show((colour,) * stick.count)
-            step.wait(_STEP)
-        stick.show((colours[-1],) * stick.count)
+        began = time.monotonic()
+        for number, colour in enumerate(colours, 1):
+            late = time.monotonic() - began - (number - 1) * _STEP
+            if late < _STEP or number in {1, len(colours)}:  # a slow stick or machine fades in fewer steps
+                step.wait(-late)
+                stick.show((colour,) * stick.count)
         outcome.append("")
     except HwError as error:
         outcome.append(str(error))

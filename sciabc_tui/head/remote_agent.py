@@ -152,7 +152,7 @@ class Receiver:
             try:
                 file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
             except FileExistsError:
-                with open(path) as known:
+                with contextlib.suppress(FileNotFoundError), open(path) as known:  # else it is over there
                     shared[folder] = known.read(100)
                 continue
             except OSError:

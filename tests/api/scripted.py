@@ -341,13 +341,13 @@ class Serving:
         async def call() -> _T:
             return what()
 
-        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(60)
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait until something is true in the server's thread, ten seconds at most."""
 
         async def wait() -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not true():  # noqa: ASYNC110 - what is waited for has no event
                     await asyncio.sleep(0.01)
 
@@ -377,12 +377,12 @@ def serving(socket: Path) -> Generator[Serving, None, None]:
     thread = threading.Thread(target=run, name="scripted service")
     thread.start()
     try:
-        assert up.wait(10)
+        assert up.wait(60)
         assert started, "the server did not start"
         yield started[0]
     finally:
         for service in started:
             with suppress(RuntimeError):  # the test stopped it already
                 service.loop.call_soon_threadsafe(service.stop.set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

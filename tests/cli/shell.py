@@ -1,5 +1,6 @@
 """Runs the commands in processes of their own, with pipes or on a terminal."""
 
+import codecs
 import os
 import pty
 import select
@@ -18,6 +19,7 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Terminal:
     def __init__(self, command: list[str], cwd: Path, environ: dict[str, str]) -> None:
         self._master, slave = pty.openpty()
         self.text = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a character
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", ON_TERMINAL, *command],
@@ -108,14 +111,14 @@ class Terminal:
         os.write(self._master, keys)
 
     def until(self, text: str) -> None:
-        """Read until this text was shown, twenty seconds at most."""
-        deadline = time.monotonic() + 20
+        """Read until this text was shown, a minute at most."""
+        deadline = time.monotonic() + _PATIENCE_S
         while text not in self.text:
             assert self._read(deadline), f"{text!r} is not in {self.text!r}"
 
     def ended(self) -> int:
         """Read to the end; give the exit status."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + _PATIENCE_S
         while self._read(deadline):
             pass
         return self.process.wait(10)
@@ -127,5 +130,5 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:  # EIO: nobody has the other end any more
             return False
-        self.text += data.decode(errors="replace")
+        self.text += self._decoder.decode(data)
         return bool(data)

@@ -172,8 +172,11 @@ class SystemdMachine:
     def until(self, condition: Callable[[], bool]) -> None:
         """Look until a condition holds."""
         deadline, pause = time.monotonic() + _PATIENCE_S, threading.Event()
-        while not condition():
-            assert self._process.poll() is None, self._told()
+        while True:
+            ended = self._process.poll() is not None  # it may end during the look: then one more follows
+            if condition():
+                return
+            assert not ended, self._told()
             assert time.monotonic() < deadline, f"{self._told()} {self.journal()}"
             pause.wait(0.1)
 
@@ -186,4 +189,7 @@ class SystemdMachine:
 
     def _first(self) -> str:
         pid = self._process.pid
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").strip() or "0"
+        try:
+            return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").strip() or "0"
+        except FileNotFoundError:  # it has ended
+            return "0"

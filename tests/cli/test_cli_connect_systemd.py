@@ -9,19 +9,29 @@ import pytest
 
 from sciabc_tui.api.client import Client
 from sciabc_tui.cli import starting
+from sciabc_tui.cli import systemd as asking
 from sciabc_tui.cli.starting import ensure
 from sciabc_tui.errors import ServiceUnavailable
 from tests.api.scripted import serving
 
+told = asking.told
 OWN = [sys.executable, "-c", "import os, sys; os.write(int(sys.argv[-1]), b'our own began\\n')"]
 
 
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the file that says what `systemctl is-active` prints; the unit is installed."""
+    """Give the file that says what `systemctl is-active` prints; the unit is installed.
+
+    A loaded machine may take longer than a second to begin its script, so that one is waited for.
+    """
+
+    def patient(*question: str, within: float) -> str:
+        return told(*question, within=30 * within)
+
     unit, state = tmp_path / "sciabc.service", tmp_path / "state"
     unit.touch()
     monkeypatch.setattr(starting, "UNIT", unit)
+    monkeypatch.setattr(asking, "told", patient)
     program = tmp_path / "systemctl"
     program.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\ncat {state}\n", encoding="utf-8")
     program.chmod(0o755)
@@ -56,6 +66,7 @@ def test_a_systemd_that_does_not_answer_is_none(
     systemd: Path, home: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
 ) -> None:
     """A second at most is lost on it."""
+    monkeypatch.setattr(asking, "told", told)
     systemctl = systemd.parent / "systemctl"
     if program is None:
         systemctl.unlink()

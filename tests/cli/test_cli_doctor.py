@@ -27,12 +27,13 @@ def _report(shell: Shell, **environ: str) -> dict[str, dict[str, str]]:
     return {check["subject"]: check for check in report["checks"]}
 
 
-def _answered(shell: Shell, *subjects: str) -> dict[str, dict[str, str]]:
-    """Ask until none of these checks met its deadline: this machine may be busy."""
+def _answered(shell: Shell, *subjects: str, **environ: str) -> dict[str, dict[str, str]]:
+    """Ask until none of these checks met its deadline, which is a warning: this machine may be busy."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        checks = _report(shell)
-        if not any("no answer within" in checks[subject]["value"] for subject in subjects):
+        checks = _report(shell, **environ)
+        asked = [checks[subject] for subject in subjects]
+        if not any(check["verdict"] == "warn" and "no answer within" in check["value"] for check in asked):
             return checks
     pytest.fail("this machine is too busy")
 
@@ -48,7 +49,9 @@ def _key(home: Path) -> None:
 
 def test_a_line_a_check_and_the_fix_under_it(shell: Shell) -> None:
     """A word, what was checked, what was found; what to do stands below; the last line counts."""
-    done = shell.run("doctor")
+    deadline = time.monotonic() + 60
+    while "SSH key        no answer within" in (done := shell.run("doctor")).stdout:
+        assert time.monotonic() < deadline, "this machine is too busy"
     told = done.stdout.splitlines()
     first = [line for line in told if not line.startswith(" ")]
     assert {line.split()[0] for line in first[:-1]} <= {"ok", "warn", "FAIL", "--"}
@@ -130,7 +133,7 @@ def test_another_version_is_told(shell: Shell, service: Serving) -> None:
 def test_broken_settings_are_one_failure_of_many_checks(shell: Shell, home: Path) -> None:
     """The rest is judged by the defaults."""
     (home / "bad.toml").write_text("[panel]\nsize = 7\n")
-    checks = _report(shell, SCIABC_CONFIG=str(home / "bad.toml"))
+    checks = _answered(shell, "settings", SCIABC_CONFIG=str(home / "bad.toml"))
     assert checks["settings"]["verdict"] == "fail"
     assert "panel.size" in checks["settings"]["value"]
     assert len(checks) > 25
@@ -151,12 +154,11 @@ def test_a_service_that_hangs_holds_nobody_up(shell: Shell, home: Path) -> None:
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(str(home / "run" / "api.sock"))
         mute.listen()
-        checks = _report(shell)
+        checks = _answered(shell, "head service", "display", "avahi", "mDNS heard", "power")
         assert (checks["head service"]["verdict"], checks["head service"]["value"]) == (
             "fail",
             "no answer within 2 s",
         )
-        checks = _answered(shell, "display", "avahi", "mDNS heard", "power")
         assert checks["display"]["verdict"] == "absent"
         assert checks["mDNS heard"]["fix"] == "Next: see the head service above"
 

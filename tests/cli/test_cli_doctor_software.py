@@ -179,7 +179,7 @@ def test_a_program_that_does_not_end_is_killed() -> None:
 
 def test_a_program_tells_on_both_outputs() -> None:
     """In English, whatever the user's language is; bytes that are no text are replaced."""
-    said = ask(("sh", "-c", 'echo "$LC_ALL $MINE"; printf "\\377" >&2; exit 3'), {"MINE": "x"})
+    said = ask(("sh", "-c", 'echo "$LC_ALL $MINE"; printf "\\377" >&2; exit 3'), {"MINE": "x"}, within=30.0)
     assert said == Said(3, "C.UTF-8 x\n\ufffd")
     assert ask(("/nowhere/at/all",)) == Said(None)
 

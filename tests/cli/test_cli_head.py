@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,13 @@ def real_head(shell: Shell, **environ: str) -> Generator[subprocess.Popen[str], 
     finally:
         process.kill()
         process.communicate()
+
+
+def until_it_began(shell: Shell) -> None:
+    """Wait until the only job has printed that."""
+    deadline = time.monotonic() + 60
+    while "began" not in (logs := shell.run("logs", "1")).stdout:
+        assert time.monotonic() < deadline, logs.stderr
 
 
 def needs_mpi() -> None:
@@ -78,6 +86,7 @@ def test_a_job_outlives_a_killed_service(shell: Shell, tmp_path: Path) -> None:
         script = f"echo began; read line < {go}; echo went on: $line"
         done = shell.run("run", "--detach", "-n", "1", "--name", "waiter", "sh", "-c", script)
         assert done.returncode == 0, done.stderr
+        until_it_began(shell)  # it is submitted before it is launched
         process.kill()
         process.communicate()
     with real_head(shell):

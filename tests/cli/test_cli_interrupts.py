@@ -26,7 +26,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 MOMENTS = (0.0, 0.0005, 0.002, 0.01, 0.05)
 """Seconds after the head has heard the wish: it begins to tell, the command to listen and to print."""
 
-ENDS_WITHIN = 10.0
+ENDS_WITHIN = 30.0
+"""Seconds; the works never end by themselves."""
 
 
 @dataclass(slots=True)

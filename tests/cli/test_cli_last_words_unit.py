@@ -9,6 +9,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,18 @@ def driven(unit: UnitRunner, world: Umock) -> None:
 
 
 def environments(unit: UnitRunner) -> list[str]:
-    """Give the environments of the service's children, whichever of its threads started them."""
-    lists = [path.read_text(encoding="utf-8") for path in Path(f"/proc/{unit.pid}/task").glob("*/children")]
-    return [Path(f"/proc/{pid}/environ").read_text(encoding="utf-8") for pid in " ".join(lists).split()]
+    """Give the environments of the service's children, whichever of its threads started them.
+
+    Threads and children may end meanwhile. A child that did not begin its own program yet (execve(2)) has
+    still the service's command line, and environment.
+    """
+    own, found = Path(f"/proc/{unit.pid}/cmdline").read_bytes(), list[str]()
+    for path in Path(f"/proc/{unit.pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for pid in path.read_text(encoding="utf-8").split():
+                if Path(f"/proc/{pid}/cmdline").read_bytes() != own:  # looked at first
+                    found.append(Path(f"/proc/{pid}/environ").read_text(encoding="utf-8"))
+    return found
 
 
 @pytest.mark.alone
@@ -128,7 +138,7 @@ def test_a_hung_service_gives_no_sign_of_life_and_is_told_as_hung(unit: UnitRunn
     assert unit.until_told("WATCHDOG=1")
     unit.forget_messages()
     assert unit.until_told("WATCHDOG=1"), unit.log
-    unit.send(signal.SIGSTOP)
+    unit.freeze()
     unit.forget_messages()
     assert not unit.until_told("WATCHDOG=1", within=WATCHDOG / 2)
     unit.send(signal.SIGABRT)

@@ -146,18 +146,20 @@ def test_a_failure_stays_to_be_read(
 
 def test_it_can_be_ended(settings: Settings, stub: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Closed from another thread the login ends at once, and no other is opened."""
-    stub.write_text("#!/bin/sh\necho there\nexec sleep 60\n")
+    stub.write_text(f"#!/bin/sh\necho there\n: > {stub}.runs\nexec sleep 60\n")
     stub.chmod(0o755)
     shells = NodeShells(Knows(NODE), settings)
     status: list[int] = []
     thread = threading.Thread(target=lambda: status.append(shells.open(NODE.id)))
     thread.start()
-    seen = ""
-    while "there" not in seen:
-        seen += capfd.readouterr().out
+    # what is written while capfd is read may be lost: it is read once, at the end
+    while not stub.with_name("ssh.runs").exists():
+        assert thread.is_alive()
+        thread.join(0.01)
     shells.close()
     shells.close()
     thread.join(10)
     assert not thread.is_alive()
     assert status == [-15]
+    assert "there" in capfd.readouterr().out
     assert shells.open(NODE.id) == 0

@@ -108,6 +108,11 @@ class UnitRunner:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Stop the service's process by SIGSTOP, and wait until all its threads stand."""
+        self.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
     def stop_post(self, result: str = "") -> tuple[str, str, str]:
         """Wait for the end, and run `ExecStopPost=` with what systemd tells it; give that.
 

@@ -96,7 +96,7 @@ def typed(line: str, shell: Shell, service: Serving) -> tuple[int, str, str]:
             assert process.stdout is not None
             first = process.stdout.readline()
             process.send_signal(signal.SIGINT)
-        for _ in range(150):
+        for _ in range(400):
             try:
                 out, err = process.communicate(timeout=0.2)
             except subprocess.TimeoutExpired:

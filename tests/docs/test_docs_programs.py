@@ -102,7 +102,8 @@ def test_the_checkpointed_program_goes_on_where_it_was(tmp_path: Path) -> None:
     """Killed in the middle, it is started with fewer ranks, skips what was done, and is right."""
     folder = tmp_path / "checkpoint"
     folder.mkdir()
-    slow = CHECKPOINTED.replace("1_200_000", "6_000_000")
+    # so slow that it is far from its end when we have read that it is at the third step
+    slow = CHECKPOINTED.replace("1_200_000", "120_000_000")
     started = Started(slow, tmp_path, 3, SCIABC_CHECKPOINT=str(folder))
     pause, deadline = threading.Event(), time.monotonic() + _SECONDS
     while not any("progress 3 of 60" in line for line in started.lines) and time.monotonic() < deadline:
@@ -110,7 +111,7 @@ def test_the_checkpointed_program_goes_on_where_it_was(tmp_path: Path) -> None:
     assert started.end(now=True).state is JobState.CANCELLED
     done = json.loads((folder / "state.json").read_text(encoding="utf-8"))["step"]
     assert 3 <= done < 60
-    resumed = printed(slow, tmp_path, 2, attempt=2, SCIABC_CHECKPOINT=str(folder))
+    resumed = printed(CHECKPOINTED, tmp_path, 2, attempt=2, SCIABC_CHECKPOINT=str(folder))
     assert resumed[0] == f"goes on at step {done}, attempt 2"
     assert resumed[1] == f"@sciabc progress {done + 1} of 60"
     assert resumed[-1] == "pi is 3.1415926536"

@@ -1,12 +1,18 @@
 """Discovery on the loopback interface, and nodes and strangers that announce there.
 
-Other programs on this machine may announce there too: each test looks only at instances of its own.
+Other programs on this machine may announce there too: each test looks only at instances of its own. But a
+head tells of few refusals and looks at few instances at once, so nobody may play a stranger while the test of
+another process listens: they take turns.
 """
 
 import asyncio
+import fcntl
+import os
 import socket
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 from zeroconf import (
@@ -42,6 +48,22 @@ Register = Callable[..., Awaitable[object]]
 
 
 @asynccontextmanager
+async def turn() -> AsyncGenerator[None]:
+    """Be the only test on this machine that listens, and that may play a stranger."""
+    with (Path(tempfile.gettempdir()) / f"sciabc-tests-mdns-{os.getuid()}.lock").open("ab") as file:
+
+        def taken() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        await settled(taken, within=90.0)
+        yield
+
+
+@asynccontextmanager
 async def listening() -> AsyncGenerator[StateHub]:
     """Run discovery on the loopback interface."""
     async with discovering() as (hub, _):
@@ -62,7 +84,7 @@ async def overhearing() -> AsyncGenerator[tuple[StateHub, Ear, Sightings]]:
     clock = SystemClock()
     hub = StateHub(clock)
     discovery = Discovery(clock, FakeWatch(LOOPBACK), ("lo",))
-    async with running(discovery, hub):
+    async with turn(), running(discovery, hub):
         await until(hub, lambda state: state.listening.interfaces == ("lo",))
         [(ear, _)] = discovery._ears.values()
         yield hub, ear, discovery._sightings
@@ -143,8 +165,8 @@ async def found(hub: StateHub, instance: str) -> Node:
     return node
 
 
-async def settled(holds: Callable[[], bool]) -> None:
+async def settled(holds: Callable[[], bool], within: float = 30.0) -> None:
     """Wait until a condition holds that no event tells of."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)

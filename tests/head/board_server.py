@@ -21,6 +21,7 @@ from tests.lab.keys import new_key
 
 PASSWORD = 'it\'s "$HOME" \\ and more'
 _PIECE = 4096
+_CHANNEL_SUCCESS = bytes([99])  # RFC 4254, 9
 
 
 @dataclass(slots=True)
@@ -72,11 +73,11 @@ class BoardServer:
         with contextlib.suppress(OSError):
             while True:
                 guest, _ = listener.accept()
-                transport = paramiko.Transport(guest)
+                transport = _Transport(guest)
                 transport.add_server_key(key)
                 self._transports.append(transport)
                 with contextlib.suppress(paramiko.SSHException, EOFError):
-                    transport.start_server(threading.Event(), _Interface(self))
+                    transport.start_server(threading.Event(), _Interface(self, transport))
 
     def close(self) -> None:
         """End all."""
@@ -87,9 +88,28 @@ class BoardServer:
             program.wait(10)
 
 
+class _Transport(paramiko.Transport):
+    """Tells when the answer to a request has gone out, which is after the request was obeyed.
+
+    Attributes:
+        answered: Of the request that is being obeyed.
+    """
+
+    def __init__(self, guest: socket.socket) -> None:
+        super().__init__(guest)
+        self.answered = threading.Event()
+
+    @override
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        if data.asbytes().startswith(_CHANNEL_SUCCESS):
+            self.answered.set()
+
+
 class _Interface(paramiko.ServerInterface):
-    def __init__(self, board: BoardServer) -> None:
+    def __init__(self, board: BoardServer, transport: _Transport) -> None:
         self._board = board
+        self._transport = transport
 
     @override
     def get_allowed_auths(self, username: str) -> str:
@@ -137,7 +157,8 @@ class _Interface(paramiko.ServerInterface):
         )
         board.running.append(program)
         threading.Thread(target=_feed, args=(channel, program), daemon=True).start()
-        threading.Thread(target=_follow, args=(channel, program), daemon=True).start()
+        self._transport.answered = answered = threading.Event()
+        threading.Thread(target=_follow, args=(channel, program, answered), daemon=True).start()
         return True
 
 
@@ -149,7 +170,7 @@ def _feed(channel: paramiko.Channel, program: "subprocess.Popen[bytes]") -> None
             pipe.flush()
 
 
-def _follow(channel: paramiko.Channel, program: "subprocess.Popen[bytes]") -> None:
+def _follow(channel: paramiko.Channel, program: "subprocess.Popen[bytes]", answered: threading.Event) -> None:
     def errors() -> None:
         assert program.stderr is not None
         with contextlib.suppress(OSError), program.stderr as pipe:
@@ -163,9 +184,7 @@ def _follow(channel: paramiko.Channel, program: "subprocess.Popen[bytes]") -> No
         while data := os.read(pipe.fileno(), _PIECE):
             channel.sendall(data)
     other.join(10)
-    # the answer to the request goes out when this library comes back from it, after we were started; a real
-    # server answers first
-    threading.Event().wait(0.1)
+    answered.wait(10)  # a real server answers the request before it tells of the end
     with contextlib.suppress(OSError, EOFError):
         channel.send_exit_status(program.wait(10) % 256)
         channel.close()

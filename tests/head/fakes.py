@@ -112,7 +112,7 @@ def head_with(slots: int) -> list[Observation]:
 
 async def until(hub: StateHub, holds: Callable[[State], bool]) -> State:
     """Wait until the state is as the test wants it."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         state = hub.state
         while not holds(state):
             state = await hub.changed(state.revision)

@@ -45,7 +45,7 @@ ForceCommand sed 's#/proc/sys/kernel/random/boot_id#{folder}/boot_id#' | sh
 """
 
 
-def wait_for(holds: Callable[[], bool], what: str, within: float = 10.0) -> None:
+def wait_for(holds: Callable[[], bool], what: str, within: float = 30.0) -> None:
     """Wait until a condition holds."""
     pause = threading.Event()
     for _ in range(round(within / 0.02)):
@@ -66,10 +66,20 @@ def need(tool: str, package: str) -> str:
     pytest.skip(reason)
 
 
+_KEPT: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Give a port that nobody listens on, and that the kernel gives to nobody while this process lives.
+
+    It is bound here, but not listened on: connections are refused, and a server that sets SO_REUSEADDR, as
+    sshd does, may listen there as often as it likes.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("", 0))  # on all addresses: a test may have a second server with the same port
+    _KEPT.append(kept)
+    return int(kept.getsockname()[1])
 
 
 @dataclass(slots=True)
@@ -148,10 +158,18 @@ class Sshd:
     def stop(self) -> None:
         """Be gone, with every session."""
         if self._process:
+            self._hold()
             self.hang_up()
             self._process.kill()
             self._process.wait(timeout=10)
             self._process = None
+
+    def _hold(self) -> None:
+        """Let it begin no more sessions: a client whose session was killed may dial again at once."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+        with contextlib.suppress(ChildProcessError):  # it ended by itself
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def received(self) -> list[int]:
         """Give the types of all SSH messages that were received, in the clear or not."""

@@ -32,6 +32,7 @@ from sciabc_tui.cluster.observations import (
 from sciabc_tui.head import collector as collector_module
 from sciabc_tui.head import contact as contact_module
 from sciabc_tui.head import contacts as contacts_module
+from sciabc_tui.head import keys as keys_module
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.collector import Collector, Ended
 from sciabc_tui.head.contacts import Contacts
@@ -62,9 +63,15 @@ def sighted(port: int, *addresses: str) -> Sighted:
     return Sighted("static:node01", Origin.STATIC, "node01", addresses or (LOOPBACK,), port)
 
 
+@pytest.fixture
+def slow_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what waits for the next contact come much too late for `until`."""
+    monkeypatch.setattr(contact_module, "CONTACT_PERIOD", 300.0)
+
+
 @asynccontextmanager
 async def contacts(credentials: Credentials, users: Users = OWN) -> AsyncGenerator[StateHub]:
-    """Run the contacts beside a hub; they end with the block, within two seconds."""
+    """Run the contacts beside a hub; they end with the block, and no handshake (8 s) is waited for."""
     before = set(threading.enumerate())
     hub = StateHub(SystemClock())
     running = Contacts(credentials=credentials, clock=SystemClock(), post=hub.from_thread, users=users).run(
@@ -78,9 +85,9 @@ async def contacts(credentials: Credentials, users: Users = OWN) -> AsyncGenerat
             began = time.monotonic()
             task.cancel()
             await asyncio.wait([task])
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < 6.0
     # those of the test's own servers stay; executors' threads end in the moment after their shutdown
-    await asyncio.to_thread(wait_for, lambda: not _left(before), "all threads of the contacts end", 2.0)
+    await asyncio.to_thread(wait_for, lambda: not _left(before), "all threads of the contacts end")
 
 
 def _left(before: set[threading.Thread]) -> list[threading.Thread]:
@@ -100,32 +107,42 @@ async def approved(hub: StateHub, server: Sshd) -> None:
     hub.obey(ApproveHostKey(NODE, server.login.host_key.fingerprint, "ada"))
 
 
+async def program_of(server: Sshd) -> set[int]:
+    """Give the one process that prints readings; what it starts looks the same until its exec."""
+    seen: list[set[int]] = []
+
+    def one() -> bool:
+        seen.append(server.programs())
+        return len(seen[-1]) == 1
+
+    await asyncio.to_thread(wait_for, one, "one program prints readings")
+    return seen[-1]
+
+
 async def ready(hub: StateHub, server: Sshd) -> None:
     """Bring the node in until it sends readings."""
     await approved(hub, server)
     await until(hub, lambda state: state.nodes[NODE].schedulable)
 
 
+@pytest.mark.usefixtures("slow_beat")
 async def test_an_unapproved_node_shows_its_key_and_gets_no_login(sshd: Sshd) -> None:
-    """The key is read within a second, the fingerprint is the server's, and nobody asks to authenticate."""
+    """The key is read at once, the fingerprint is the server's, and nobody asks to authenticate."""
     async with contacts(sshd.credentials) as hub:
-        began = time.monotonic()
         hub.observe([sighted(sshd.port)])
         await until(hub, lambda state: state.nodes[NODE].host_key is not None)
-        assert time.monotonic() - began < 2
         assert node_of(hub).host_key == sshd.login.host_key
         assert node_of(hub).trust is Trust.UNKNOWN
         assert node_of(hub).contact == LOOPBACK
     assert not sshd.asked_to_authenticate()
 
 
+@pytest.mark.usefixtures("slow_beat")
 async def test_approval_brings_readings_at_once(sshd: Sshd) -> None:
     """Approved to schedulable takes less than the slow beat; facts are there, and the load moves."""
     async with contacts(sshd.credentials) as hub:
         await approved(hub, sshd)
-        began = time.monotonic()
         await until(hub, lambda state: state.nodes[NODE].schedulable)
-        assert time.monotonic() - began < 3
         await until(hub, lambda state: len(state.nodes[NODE].trend) >= 1)
         node = node_of(hub)
         assert node.streaming
@@ -133,11 +150,11 @@ async def test_approval_brings_readings_at_once(sshd: Sshd) -> None:
         assert node.slots == node.facts.cores >= 1
         assert node.reading is not None
         assert 0 <= time.monotonic() - node.reading.at < 3
-        programs = sshd.programs()
-        assert len(programs) == 1
-    await asyncio.to_thread(wait_for, lambda: not alive(programs), "the program there ends", 3.0)
+        programs = await program_of(sshd)
+    await asyncio.to_thread(wait_for, lambda: not alive(programs), "the program there ends")
 
 
+@pytest.mark.usefixtures("slow_beat")
 async def test_a_broken_stream_makes_suspect_and_a_new_one_heals(sshd: Sshd) -> None:
     """The end of the stream is seen at once, and the node is back within the back-off's first step."""
     async with contacts(sshd.credentials) as hub:
@@ -145,9 +162,7 @@ async def test_a_broken_stream_makes_suspect_and_a_new_one_heals(sshd: Sshd) -> 
         await asyncio.to_thread(sshd.hang_up)
         state = await until(hub, lambda state: state.nodes[NODE].liveness is Liveness.SUSPECT)
         assert "stream closed" in state.nodes[NODE].probe
-        began = time.monotonic()
         await until(hub, lambda state: state.nodes[NODE].schedulable)
-        assert time.monotonic() - began < 4
 
 
 async def test_a_refused_connection_is_an_answer(sshd: Sshd) -> None:
@@ -194,10 +209,9 @@ async def test_a_forgotten_node_is_let_go_at_once(sshd: Sshd) -> None:
     """Trust taken back ends the stream and the program on the node."""
     async with contacts(sshd.credentials) as hub:
         await ready(hub, sshd)
-        programs = await asyncio.to_thread(sshd.programs)
-        assert programs
+        programs = await program_of(sshd)
         hub.obey(ForgetNode(NODE, "ada"))
-        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the program there ends", 3.0)
+        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the program there ends")
 
 
 async def test_the_other_addresses_are_tried_too(sshd: Sshd) -> None:
@@ -208,19 +222,21 @@ async def test_the_other_addresses_are_tried_too(sshd: Sshd) -> None:
         assert node_of(hub).address == LOOPBACK
 
 
+@pytest.mark.usefixtures("slow_beat")
 async def test_a_new_address_is_tried_at_once(sshd: Sshd) -> None:
     """An announcement with another address does not wait for the slow beat."""
     async with contacts(sshd.credentials) as hub:
         hub.observe([sighted(sshd.port, "127.0.0.99")])
         await until(hub, lambda state: state.nodes[NODE].heard_how != "announced")
-        began = time.monotonic()
         hub.observe([sighted(sshd.port, LOOPBACK)])
         await until(hub, lambda state: state.nodes[NODE].host_key is not None)
-        assert time.monotonic() - began < 2
 
 
-async def test_tarpits_delay_nobody_and_end_with_the_service(sshd: Sshd) -> None:
+async def test_tarpits_delay_nobody_and_end_with_the_service(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Strangers that accept and never speak take no room from members; a stop does not wait for them."""
+    monkeypatch.setattr(keys_module, "HANDSHAKE_WITHIN", 300.0)  # the room's own deadline is 20 s
     async with contacts(sshd.credentials) as hub:
         with ExitStack() as stack:
             for number in range(12):
@@ -231,7 +247,7 @@ async def test_tarpits_delay_nobody_and_end_with_the_service(sshd: Sshd) -> None
             hub.observe([_remembered(sshd)])
             began = time.monotonic()
             await until(hub, lambda state: state.nodes[NodeId("n-old")].schedulable)
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 15
 
 
 async def test_the_loop_is_never_blocked(sshd: Sshd) -> None:
@@ -355,7 +371,7 @@ async def test_a_stalled_node_is_probed_once_a_second(sshd: Sshd) -> None:
     """While its userland hangs its kernel answers each probe; thawed, the old stream goes on."""
     async with contacts(sshd.credentials) as hub:
         await ready(hub, sshd)
-        programs = await asyncio.to_thread(sshd.programs)
+        programs = await program_of(sshd)
         await asyncio.to_thread(sshd.freeze)
         await asyncio.to_thread(wait_for, lambda: _silent(node_of(hub)) > 1.5, "no reading comes any more")
         hub.publish([NodeSuspected(NODE, time.monotonic(), "missed 3 readings")])
@@ -363,7 +379,7 @@ async def test_a_stalled_node_is_probed_once_a_second(sshd: Sshd) -> None:
         assert node_of(hub).probe == "ssh port answers"
         first = node_of(hub).answered_at or 0.0
         await until(hub, lambda state: (state.nodes[NODE].answered_at or 0.0) > first)
-        assert 0.8 < (node_of(hub).answered_at or 0.0) - first < 3
+        assert 0.8 < (node_of(hub).answered_at or 0.0) - first < 5
         assert node_of(hub).liveness is Liveness.SUSPECT
         await asyncio.to_thread(sshd.freeze, thaw=True)
         await until(hub, lambda state: state.nodes[NODE].liveness is Liveness.ALIVE)
@@ -374,15 +390,17 @@ async def test_a_node_that_was_declared_dead_is_dialled_anew(sshd: Sshd) -> None
     """Its old stream, which may be half open, is dropped; the new one brings it back to life."""
     async with contacts(sshd.credentials) as hub:
         await ready(hub, sshd)
-        programs = await asyncio.to_thread(sshd.programs)
+        programs = await program_of(sshd)
         hub.publish([NodeLost(NODE, time.monotonic(), "no answer")])
         await until(hub, lambda state: state.nodes[NODE].schedulable)
         assert node_of(hub).streaming
-        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends", 3.0)
+        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends")
 
 
-async def test_being_spoken_of_wakes_the_contact_at_once(sshd: Sshd) -> None:
-    """A dead node that is announced is dialled in that moment, however long it rested."""
+async def test_being_spoken_of_wakes_the_contact_at_once(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead node that is announced is dialled in that moment, however long it rests."""
+    for rest in ("SHORTEST_REST", "LONGEST_REST"):
+        monkeypatch.setattr(contact_module, rest, 300.0)
     sshd.stop()
     async with contacts(sshd.credentials) as hub:
         hub.observe([_remembered(sshd), replace(sighted(sshd.port), handle="mdns:old")])
@@ -390,10 +408,8 @@ async def test_being_spoken_of_wakes_the_contact_at_once(sshd: Sshd) -> None:
         hub.publish([NodeLost(old, time.monotonic(), "no answer")])
         await until(hub, lambda state: state.nodes[old].liveness is Liveness.DEAD)
         await asyncio.to_thread(sshd.start)
-        began = time.monotonic()
         hub.observe([Heard("remembered:n-old")])
         await until(hub, lambda state: state.nodes[old].schedulable)
-        assert time.monotonic() - began < 3
 
 
 async def test_a_period_that_the_size_asks_for_is_taken_up_without_a_gap(
@@ -404,15 +420,15 @@ async def test_a_period_that_the_size_asks_for_is_taken_up_without_a_gap(
     async with contacts(sshd.credentials) as hub:
         await ready(hub, sshd)
         assert node_of(hub).beat == 1.0
-        programs = await asyncio.to_thread(sshd.programs)
+        programs = await program_of(sshd)
         key = node_of(hub).host_key
         assert key
         hub.observe([Remembered(NodeId(f"n-{n}"), f"far{n}", replace(key, blob=f"{n}")) for n in range(64)])
         state = await until(hub, lambda state: state.nodes[NODE].beat == 2.0)
         assert state.nodes[NODE].liveness is Liveness.ALIVE
         assert not [entry.text for entry in state.log if "suspect" in entry.text]
-        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends", 4.0)
-        assert len(await asyncio.to_thread(sshd.programs)) == 1
+        await asyncio.to_thread(wait_for, lambda: not alive(programs), "the old program ends")
+        await program_of(sshd)
 
 
 async def test_the_user_of_a_pattern_is_logged_in_as(sshd: Sshd) -> None:

@@ -111,11 +111,11 @@ async def test_all_that_is_said_arrives_whole_and_apart(place: Place, node: str)
     assert isinstance(parts[-1], Ended)
 
 
-async def test_it_runs_on_all_at_once(place: Place) -> None:
-    """Each of three takes a second, and all together hardly longer; each is told when it ends."""
-    began = time.monotonic()
-    parts = await place.all("sleep 1; echo $SSH_CONNECTION | wc -w", "one", "two", "head")
-    assert time.monotonic() - began < 2.5
+async def test_it_runs_on_all_at_once(place: Place, tmp_path: Path) -> None:
+    """Each of three waits for the two others, and ends; each is told when it ends."""
+    all_there = f'[ "$(ls {tmp_path} | wc -l)" = 3 ]'
+    command = f": >{tmp_path}/$$; until {all_there}; do sleep 0.1; done; echo $SSH_CONNECTION | wc -w"
+    parts = await place.all(command, "one", "two", "head", within=60.0)
     assert [said(parts, node) for node in ("one", "two", "head")] == [b"4\n", b"4\n", b"0\n"]
     assert all(end.ok and end.code == 0 for end in ended(parts).values())
 
@@ -147,7 +147,7 @@ async def test_who_cancels_leaves_nothing_behind(
 
 async def gone(pids: Sequence[int]) -> None:
     """Wait until none of these runs."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(runs(pid) for pid in pids):  # noqa: ASYNC110 - other processes have no event
             await asyncio.sleep(0.02)
 
@@ -165,10 +165,10 @@ async def test_a_command_has_so_much_time(place: Place, tmp_path: Path, node: st
     """Then it is ended there, with what it started, and told so; what it wrote until then is there."""
     command = f"echo $$ >{tmp_path}/a; echo begun; sleep 1000"
     began = time.monotonic()
-    parts = await place.all(command, node, within=0.4)
-    assert time.monotonic() - began < 6
+    parts = await place.all(command, node, within=2.0)  # enough to begin on a machine that is busy
+    assert time.monotonic() - began < 30
     assert said(parts, node) == b"begun\n"
-    assert ended(parts)[node].text == "ended after its 0.4 s"
+    assert ended(parts)[node].text == "ended after its 2 s"
     await gone([int((tmp_path / "a").read_text())])
 
 
@@ -177,7 +177,7 @@ async def test_what_is_left_in_the_background_goes_on(place: Place, tmp_path: Pa
     """As with ssh; and it is not waited for, though it holds the output open."""
     began = time.monotonic()
     parts = await place.all(f"sleep 1000 & echo $! >{tmp_path}/pid; echo done", node)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert (said(parts, node), ended(parts)[node].ok) == (b"done\n", True)
     pid = int((tmp_path / "pid").read_text())
     assert runs(pid)
@@ -211,13 +211,15 @@ async def test_who_can_not_be_reached_is_told_at_once(place: Place) -> None:
     assert all(end.fix.startswith("Next: ") for end in ends.values() if not end.ok)
 
 
-async def test_a_cut_connection_is_told(place: Place, streams: tuple[Stream, Stream]) -> None:
+async def test_a_cut_connection_is_told(place: Place, streams: tuple[Stream, Stream], tmp_path: Path) -> None:
     """The other node goes on to its end."""
     parts: list[Part] = []
-    async for part in place.parts("echo hi; sleep 1", "one", "two"):
+    command = f"echo hi; until [ -e {tmp_path}/cut ]; do sleep 0.1; done"
+    async for part in place.parts(command, "one", "two", within=60.0):
         parts.append(part)
         if isinstance(part, Said) and part.node == "one":
             streams[0].session.sock.shutdown(socket.SHUT_RDWR)
+            (tmp_path / "cut").touch()
     assert ended(parts)["one"].text == "the connection was lost"
     assert ended(parts)["two"].ok
 

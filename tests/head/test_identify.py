@@ -55,7 +55,7 @@ def test_it_blinks_and_restores(tmp_path: Path, shell: list[str]) -> None:
     if shutil.which(shell[0]) is None:
         pytest.skip(f"{shell[0]} is not installed")
     made = led(tmp_path)
-    script = identify(1, str(tmp_path / "leds"), str(tmp_path))
+    script = identify(3, str(tmp_path / "leds"), str(tmp_path))  # long enough to be looked at meanwhile
     with subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin
         assert running.stdout
@@ -98,7 +98,7 @@ def test_it_stops_when_nobody_listens(tmp_path: Path, end: str) -> None:
         running.stdout.close()
     else:
         os.kill(running.pid, {"TERM": 15, "HUP": 1}[end])
-    running.wait(10)
+    running.wait(30)
     running.stdout.close()
     assert trigger(made) == "mmc0"
 
@@ -120,7 +120,7 @@ def test_who_begins_while_it_blinks_restores_what_was_before(
         assert first.stdout.readline() == "@sciabc blinks ACT\n"
         if killed:
             first.kill()
-            first.wait(10)
+            first.wait(30)
         assert trigger(made) == "timer"
         (made / "trigger").write_text("none mmc0 [timer] heartbeat")  # as the kernel shows it
         assert _run(identify(1, str(tmp_path / "leds"), str(tmp_path)), shell) == ["blinks ACT", "restored"]
@@ -133,7 +133,7 @@ def test_who_begins_while_it_blinks_restores_what_was_before(
 def test_many_at_once_restore_what_was_before(tmp_path: Path) -> None:
     """Whichever of them looks, notes and restores first."""
     made = led(tmp_path)
-    script = identify(1, str(tmp_path / "leds"), str(tmp_path))
+    script = identify(3, str(tmp_path / "leds"), str(tmp_path))  # the last begins before the first ends
     with ThreadPoolExecutor(8) as threads:
         for words in threads.map(_run, [script] * 8):
             assert words == ["blinks ACT", "restored"]

@@ -50,7 +50,7 @@ async def test_a_line_that_is_written_is_told(hub: StateHub, attempt: Path, tmp_
         waiting = await _told(news)
         assert not waiting.done()
         log.write(b"line\n")
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             await waiting
 
 
@@ -60,7 +60,7 @@ async def test_a_line_between_two_waits_is_told(hub: StateHub, attempt: Path, tm
     with log_news(hub, JobId(1), tmp_path) as news:
         await news.wait(LONG)
         (attempt / "log").write_bytes(b"line\n")
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             await news.wait(LONG)
 
 
@@ -71,20 +71,20 @@ async def test_a_start_and_an_end_are_told(hub: StateHub, tmp_path: Path) -> Non
         waiting = await _told(news)
         assert not waiting.done()
         hub.publish([JobStarted(RUNNING)])
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             await waiting
             await news.wait(LONG)  # the folder
         waiting = await _told(news)
         assert not waiting.done()
         hub.publish([JobEnded(replace(RUNNING, state=JobState.COMPLETED))])
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             await waiting
 
 
 async def test_silence_ends_the_wait_in_time(hub: StateHub, tmp_path: Path) -> None:
     """Where nothing is told, for want of a watch too, the wait ends all the same."""
     with log_news(hub, JobId(1), tmp_path / "nowhere") as news:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             await news.wait(0.05)
 
 

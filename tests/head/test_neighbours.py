@@ -15,7 +15,7 @@ ip link set lo up
 ip link add here type veth peer name there
 unshare -n sleep 60 & peer=$!
 trap 'kill $peer' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 1500); do
     [ "$(readlink /proc/$peer/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break; sleep 0.02
 done
 ip link set there netns $peer
@@ -25,27 +25,29 @@ nsenter -n -t $peer ip link set there up
 nsenter -n -t $peer ip addr add 10.99.0.2/24 dev there
 nsenter -n -t $peer ip addr add 10.99.0.3/24 dev there
 {python} -c '
-import asyncio, socket, subprocess
+import asyncio, socket, subprocess, time
 from sciabc_tui.head.neighbours import Neighbours
 
-def knock(address):
+def knock(address, within):
     with socket.socket() as s:
-        s.settimeout(0.3)
+        s.settimeout(within)
         try: s.connect((address, 22))
         except OSError: pass
 
 async def main():
     table = Neighbours()
     print((await table.look("10.99.0.2")).answers)
-    knock("10.99.0.2")
+    knock("10.99.0.2", 20)  # it refuses at once, once the cable is in
     print((await table.look("10.99.0.2")).how)
     await asyncio.sleep(2)
     print((await table.look("10.99.0.2")).answers)
     await table.ask("10.99.0.2")
-    await asyncio.sleep(0.2)
-    print((await table.look("10.99.0.2")).how)
+    until = time.monotonic() + 20
+    while (said := await table.look("10.99.0.2")).answers is None and time.monotonic() < until:
+        await asyncio.sleep(0.02)
+    print(said.how)
     subprocess.run(["nsenter", "-n", "-t", "'$peer'", "ip", "addr", "del", "10.99.0.2/24", "dev", "there"])
-    knock("10.99.0.9")
+    knock("10.99.0.9", 0.3)
     print((await table.look("10.99.0.9")).how)
     print((await table.look("192.0.2.1")).answers, (await table.look("fe80::1%nowhere")).answers)
     table.close()

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from sciabc_tui.head.netlink import LOOK_ANYWAY
 from sciabc_tui.head.network import Address, DefaultRoute, Link, Network
 from sciabc_tui.head.uplink import choose_uplink
 from tests.head.namespaces import PLUG, need_namespaces, run_inside
@@ -65,6 +66,6 @@ def test_addresses_and_default_routes() -> None:
 
 @pytest.mark.usefixtures("namespaces")
 def test_a_change_is_known_at_once() -> None:
-    """A change reaches those who wait within a second; it takes 53 ms on an idle machine."""
+    """A change reaches those who wait by itself (53 ms, if idle), not by the look every 30 s."""
     slowest = max(seconds for seconds, _ in watch(*PLUG, "ip addr add 10.77.0.1/24 dev eth0"))
-    assert slowest < 1.0
+    assert slowest < LOOK_ANYWAY / 3

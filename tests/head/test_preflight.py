@@ -3,10 +3,11 @@
 import asyncio
 import getpass
 import os
+import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def preflight(
     launchers: Launcher | JobsError,
     *known: tuple[str, Sshd],
     clock: Clock | None = None,
-    patience: float = 8.0,
+    patience: float = 60.0,
 ) -> Generator[Preflight]:
     """Make one that trusts these nodes' keys; it has more patience than a user, for a loaded machine."""
     hosts = tmp_path / "known_hosts"
@@ -203,14 +204,20 @@ async def test_a_node_that_refuses_the_key(tmp_path: Path, sshd: Sshd, launcher:
 async def test_silent_nodes_are_waited_for_all_at_once(
     tmp_path: Path, sshd: Sshd, launcher: Launcher
 ) -> None:
-    """Eight nodes that stand still cost the patience once."""
+    """Eight nodes that stand still cost the patience once: no visit is over before all have begun."""
     names = [f"node{number}" for number in range(8)]
+    begun = threading.Barrier(len(names), timeout=30.0)
     sshd.freeze()
     try:
-        began = time.monotonic()
         with preflight(tmp_path, launcher, *((name, sshd) for name in names), patience=1.0) as asking:
+            asking_as_ever = asking._ask
+
+            def side_by_side(host: Host, *rest: object) -> object:
+                begun.wait()
+                return asking_as_ever(host, *rest)  # pyright: ignore[reportArgumentType]
+
+            asking._ask = side_by_side  # pyright: ignore[reportAttributeAccessIssue]
             report = await asking.run(state(*(node(name, sshd) for name in names)), PreflightWish())
-        assert time.monotonic() - began < 4.0
     finally:
         sshd.freeze(thaw=True)
     assert {cells(report, name)["ssh"].value for name in names} == {"silent for 1 s"}
@@ -332,19 +339,25 @@ async def test_nothing_stays(tmp_path: Path, sshd: Sshd, launcher: Launcher) -> 
         await asking.run(nodes, PreflightWish(fresh=True))
         before, children = _open_files(), _children()
         await asking.run(nodes, PreflightWish(fresh=True))
-        assert _open_files() == before
-        assert _children() == children
+        assert _open_files() <= before  # others' may have been closed meanwhile, and their threads have ended
+        assert _children() <= children
         assert list(folder.iterdir()) == []
 
 
-def _open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def _open_files() -> set[str]:
+    found: set[str] = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.add(f"{each.name} {each.readlink()}")
+    return found
 
 
 def _children() -> set[str]:
-    return {
-        pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()
-    }
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):
+            found.update((task / "children").read_text().split())
+    return found
 
 
 async def test_who_is_asked(tmp_path: Path, launcher: Launcher) -> None:
@@ -405,12 +418,13 @@ async def test_the_loop_is_free_meanwhile(tmp_path: Path, sshd: Sshd, launcher: 
     sshd.freeze()
     turns = 0
     try:
-        with preflight(tmp_path, launcher, ("node01", sshd), patience=1.0) as asking:
+        with preflight(tmp_path, launcher, ("node01", sshd)) as asking:
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(asking.run(state(node("node01", sshd)), PreflightWish()))
-                while not running.done():
+                while turns <= 20 and not running.done():
                     turns += 1
                     await asyncio.sleep(0.01)
+                sshd.freeze(thaw=True)
     finally:
         sshd.freeze(thaw=True)
     assert turns > 20

@@ -216,13 +216,14 @@ async def test_names_are_looked_at_first(push: Push, tmp_path: Path) -> None:
 
 async def test_a_port_that_nobody_listens_on_is_told(there: Boards, tmp_path: Path) -> None:
     """In the words that preflight uses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    nodes = {id_: replace(node, port=port) for id_, node in there.state.nodes.items()}
-    clock = SystemClock()
-    push = Push(StateHub(clock, replace(there.state, nodes=nodes)), clock, USERS, there.pinned)
     (tmp_path / "f").touch()
-    end = ended(await go(push, [tmp_path / "f"], "x"))["one"]
+    with socket.socket() as silent:  # it has the port, so that nobody else gets it, and does not listen
+        silent.bind(("127.0.0.1", 0))
+        port = int(silent.getsockname()[1])
+        nodes = {id_: replace(node, port=port) for id_, node in there.state.nodes.items()}
+        clock = SystemClock()
+        push = Push(StateHub(clock, replace(there.state, nodes=nodes)), clock, USERS, there.pinned)
+        end = ended(await go(push, [tmp_path / "f"], "x"))["one"]
     assert (end.ok, end.fix[:6]) == (False, "Next: ")
     assert end.text == "no ssh server answers"
 

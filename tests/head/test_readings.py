@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -148,7 +149,7 @@ class Running:
     def until(self, holds: Callable[[Reading], object]) -> Reading:
         """Let periods of 20 ms pass until a reading is as the test wants it, and one more begin."""
         pause = threading.Event()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             reading = self.reading()
             found = holds(reading)
@@ -238,9 +239,13 @@ def test_vcgencmd_is_asked_seldom_and_only_where_no_file_tells(awk: str, tmp_pat
     board.plant({"proc/loadavg": PI["proc/loadavg"]})
     with board.running(throttle_every=3) as program:
         assert program.until(lambda reading: reading.throttle is not None).throttle == 0x50005
-        program.until(lambda _: len(count.read_text()) == 2)
+        program.until(lambda _: len(count.read_text()) >= 2)  # what asks may be late, and ask twice in a row
     assert program.readings >= 4
-    board.install({"vcgencmd": f"echo >>{count}; echo VCHI initialization failed"})
+    (tmp_path / "another").mkdir()
+    board = Board(awk, tmp_path / "another")  # where the one before has nothing to ask any more
+    count = tmp_path / "asked_there"
+    board.install({**TOOLS, "vcgencmd": f"echo >>{count}; echo VCHI initialization failed"})
+    board.plant({"proc/loadavg": PI["proc/loadavg"]})
     count.write_text("")
     with board.running(throttle_every=1) as program:
         program.until(lambda _: count.read_text() == "\n")
@@ -262,7 +267,7 @@ def test_a_firmware_that_does_not_answer_holds_up_no_reading(awk: str, tmp_path:
         for _ in range(20):
             assert program.reading().throttle is None
             program.beat()
-        assert time.monotonic() - began < 10, "each would have waited for two seconds"
+        assert time.monotonic() - began < 30, "each would have waited for two seconds"
         heals.touch()
         assert program.until(lambda reading: reading.throttle is not None).throttle == 0x10001
 
@@ -305,7 +310,7 @@ def test_the_script_runs_under_sh_and_ends_when_nobody_reads(beats: str) -> None
     while len([item for item in seen if isinstance(item, Facts)]) < 2 or len(seen) < 6:
         seen += parser.feed(os.read(command.stdout.fileno(), 4096), time.monotonic())
     command.stdout.close()
-    assert command.wait(timeout=5) == 128 + signal.SIGPIPE
+    assert command.wait(timeout=60) == 128 + signal.SIGPIPE
     wait_for(lambda: not session_of(command.pid), "every process of it ended")
     first, last = (item for item in seen if isinstance(item, Facts))
     assert first.cores == os.cpu_count()
@@ -335,8 +340,15 @@ def session_of(pid: int) -> list[int]:
 
 def test_readings_do_not_wait_for_slow_programs(tmp_path: Path) -> None:
     """On a Pi under load, Python takes seconds to say its version; what hangs is ended in the end."""
-    (tmp_path / "python3").write_text("#!/bin/sh\nexec sleep 60\n")
-    (tmp_path / "python3").chmod(0o755)
+    go, timeout = tmp_path / "go", shutil.which("timeout", path="/usr/bin:/bin")
+    programs = {
+        "python3": "exec sleep 60",
+        # it ends what hangs after a second, not twenty, and only when readings have come
+        "timeout": f'until [ -e {go} ]; do sleep 0.05; done; shift; exec {timeout} 1 "$@"',
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
     command = subprocess.Popen(
         ["sh"],
         stdin=subprocess.PIPE,
@@ -347,15 +359,16 @@ def test_readings_do_not_wait_for_slow_programs(tmp_path: Path) -> None:
     )
     assert command.stdin is not None
     assert command.stdout is not None
-    # only the time that it is given is shortened
-    command.stdin.write(readings.script(0.1).replace("timeout 20", "timeout 1").encode())
+    command.stdin.write(readings.script(0.1).encode())
     command.stdin.close()
     parser = Parser()
     seen: list[Facts | Reading] = []
     while len([item for item in seen if isinstance(item, Facts)]) < 2:
         seen += parser.feed(os.read(command.stdout.fileno(), 4096), time.monotonic())
+        if len(seen) >= 4:
+            go.touch()
     command.stdout.close()
-    command.wait(timeout=5)
+    command.wait(timeout=60)
     wait_for(lambda: not session_of(command.pid), "every process of it ended")
     assert [type(item) for item in seen[:4]] == [Facts, Reading, Reading, Reading]
     last = seen[-1] if isinstance(seen[-1], Facts) else seen[-2]

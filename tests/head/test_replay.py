@@ -73,6 +73,22 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def goes(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Show each state, however late it is; the recording stands still while this is cleared."""
+    goes = asyncio.Event()
+    goes.set()
+    waiting = Player._until
+
+    async def wait(player: Player, due: float, now: Callable[[], float]) -> None:
+        await goes.wait()
+        await waiting(player, due, now)
+
+    monkeypatch.setattr(Player, "_until", wait)
+    monkeypatch.setattr("sciabc_tui.head.replay.GAP", 0.0)
+    return goes
+
+
 @asynccontextmanager
 async def playing(
     path: Path, disk: ThreadPoolExecutor, *, speed: float = 100.0, loop: bool = False
@@ -100,6 +116,7 @@ def ended(state: State) -> bool:
     return state.head.replay is not None and state.head.replay.ended
 
 
+@pytest.mark.usefixtures("goes")
 async def test_states_come_as_they_were_and_say_that_they_are_a_replay(
     recording: Path, disk: ThreadPoolExecutor
 ) -> None:
@@ -134,15 +151,19 @@ async def test_the_end_is_told_once_and_stays(recording: Path, disk: ThreadPoolE
         assert state.jobs[JOB].state is JobState.COMPLETED
 
 
-async def test_logs_grow_with_the_time(recording: Path, disk: ThreadPoolExecutor) -> None:
+async def test_logs_grow_with_the_time(
+    recording: Path, disk: ThreadPoolExecutor, goes: asyncio.Event
+) -> None:
     """They are read as those of a head service: from an offset, from the end, backward, by rank, searched."""
     whole = b"".join(line(second, second % 2) for second in range(21))
     async with playing(recording, disk, speed=20) as backend:
         await until(backend, lambda state: state.at >= NOW + 5)
+        goes.clear()
         chunk = await backend.read_log(JOB, offset=0, limit=10_000)
         assert whole.startswith(chunk.data)
         assert 0 < len(chunk.data) < len(whole)
         assert not chunk.ended
+        goes.set()
         await until(backend, ended)
         chunk = await backend.read_log(JOB, offset=0, limit=10_000)
         assert (chunk.data, chunk.ended, chunk.size) == (whole, True, len(whole))
@@ -208,17 +229,19 @@ async def test_every_command_is_refused(recording: Path, disk: ThreadPoolExecuto
 
 
 async def test_it_begins_again(
-    recording: Path, disk: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    recording: Path, disk: ThreadPoolExecutor, goes: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With `loop`: the time, the events and the logs begin anew, and the head looks like another one."""
     monkeypatch.setattr("sciabc_tui.head.replay.AGAIN_AFTER", 0.01)
     async with playing(recording, disk, loop=True) as backend:
         first = await until(backend, ended)
         again = await until(backend, lambda state: state.at < first.at)
+        goes.clear()
         assert again.head.started > first.head.started
         assert again.revision > first.revision
         chunk = await backend.read_log(JOB, offset=0, limit=10_000)
         assert chunk.data.count(b"\n") < 21
+        goes.set()
         await until(backend, ended)
 
 

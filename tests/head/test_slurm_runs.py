@@ -94,6 +94,16 @@ async def until(hub: StateHub, holds: Callable[[Job], bool], job: JobId = ONE) -
     return hub.state
 
 
+def held(folder: Path) -> str:
+    """Give shell that waits for `let_go`: a job with it runs until it was seen to run."""
+    return f"until [ -e {folder}/go ]; do sleep 0.1; done"
+
+
+def let_go(folder: Path) -> None:
+    """Let the jobs go on that are held so."""
+    (folder / "go").touch()
+
+
 def asked(code: str, ranks: int = 3) -> SubmitJob:
     """Ask Slurm for a few lines of shell."""
     return SubmitJob("/bin/sh", ("-c", code), ranks, name="far", cwd="/tmp", launcher="slurm")
@@ -103,7 +113,7 @@ def asked(code: str, ranks: int = 3) -> SubmitJob:
 async def test_a_job_goes_to_slurm_and_takes_no_slot_here(tmp_path: Path) -> None:
     """Its nodes are Slurm's and are named, also after its end; a job of ours runs beside it."""
     async with serving(tmp_path) as (hub, dispatcher):
-        job = await dispatcher.submit(asked("sleep 2; echo hello"), by="ada")
+        job = await dispatcher.submit(asked(f"{held(tmp_path)}; echo hello"), by="ada")
         assert (job.state, job.elsewhere, job.handed_over) == (JobState.PENDING, True, False)
         state = await until(hub, lambda job: job.state is JobState.RUNNING)
         parts = [(part.name, part.slots) for part in state.jobs[ONE].allocation]
@@ -111,6 +121,7 @@ async def test_a_job_goes_to_slurm_and_takes_no_slot_here(tmp_path: Path) -> Non
         assert not used_slots(state)
         await dispatcher.submit(SubmitJob("hello", ranks=1), by="ada")
         await until(hub, lambda job: job.state is JobState.RUNNING, TWO)
+        let_go(tmp_path)
         state = await until(hub, lambda job: job.state.ended)
         ended = state.jobs[ONE]
         chunk = await dispatcher.read_log(ONE, offset=0, limit=10_000)
@@ -146,11 +157,12 @@ async def test_a_job_says_where_it_waits_in_slurms_queue_until_it_is_cancelled(
 async def test_a_killed_runner_gets_a_successor(tmp_path: Path) -> None:
     """The job is Slurm's, and goes on: it ends as it would have, with all its words."""
     async with serving(tmp_path) as (hub, dispatcher):
-        await dispatcher.submit(asked("echo one; sleep 3; echo two", 1), by="ada")
+        await dispatcher.submit(asked(f"echo one; {held(tmp_path)}; echo two", 1), by="ada")
         await until(hub, lambda job: job.state is JobState.RUNNING)
         runner = read_runner(tmp_path / "jobs" / "1" / "attempt-1")
         assert runner is not None
         os.kill(runner.pid, signal.SIGKILL)
+        let_go(tmp_path)
         state = await until(hub, lambda job: job.state.ended)
         log = AttemptFiles(tmp_path / "jobs" / "1" / "attempt-1").log.read_bytes()
     assert state.jobs[ONE].state is JobState.COMPLETED
@@ -161,7 +173,7 @@ async def test_a_killed_runner_gets_a_successor(tmp_path: Path) -> None:
 async def test_a_service_that_was_killed_with_its_runner_finds_the_job_again(tmp_path: Path) -> None:
     """As after a power cut of the head: Slurm went on meanwhile."""
     async with serving(tmp_path) as (hub, dispatcher):
-        await dispatcher.submit(asked("echo one; sleep 3; echo two", 2), by="ada")
+        await dispatcher.submit(asked(f"echo one; {held(tmp_path)}; echo two", 2), by="ada")
         await until(hub, lambda job: job.state is JobState.RUNNING)
     runner = read_runner(tmp_path / "jobs" / "1" / "attempt-1")
     assert runner is not None
@@ -169,6 +181,7 @@ async def test_a_service_that_was_killed_with_its_runner_finds_the_job_again(tmp
     async with serving(tmp_path) as (hub, _):
         state = await until(hub, lambda job: job.handed_over)
         assert state.jobs[ONE].state in {JobState.PENDING, JobState.RUNNING}
+        let_go(tmp_path)
         state = await until(hub, lambda job: job.state.ended)
     assert state.jobs[ONE].state is JobState.COMPLETED
     assert [part.name for part in state.jobs[ONE].allocation] == ["sl1"]

@@ -1,5 +1,9 @@
 """Key exchange and streams against a real sshd."""
 
+import contextlib
+import os
+import re
+import signal
 import socket
 import subprocess
 import threading
@@ -19,6 +23,9 @@ from sciabc_tui.head.readings import Parser
 from sciabc_tui.head.ssh import Credentials, Stream, open_stream
 from tests.head.servers import LOOPBACK, Sshd, alive, impostor, need, running_sshd, wait_for
 from tests.lab.keys import new_key
+
+WOKEN_WITHIN = 4.0
+"""Seconds for what takes milliseconds, and 5 where a thread is not woken but looks by itself."""
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def no_thread_is_left() -> None:
     def none() -> bool:
         return not any(isinstance(t, paramiko.Transport | threading.Timer) for t in threading.enumerate())
 
-    wait_for(none, "all threads end", within=1)
+    wait_for(none, "all threads end", within=WOKEN_WITHIN)
 
 
 def test_the_key_read_is_the_one_that_ssh_keygen_shows(sshd: Sshd) -> None:
@@ -91,28 +98,32 @@ def test_readings_arrive_a_second_apart(sshd: Sshd) -> None:
     assert second.memory_percent is not None
     assert first.uptime is not None
     assert second.uptime is not None
-    assert 0.9 < second.uptime - first.uptime < 5
+    assert 0.5 <= second.uptime - first.uptime < 5  # it is the beat that is even; one too soon gives none
     no_thread_is_left()
 
 
 def test_the_end_of_the_stream_leaves_no_program_on_the_node(sshd: Sshd) -> None:
-    """When the head hangs up, the program there ends within two periods."""
+    """When the head hangs up, the program there ends."""
     stream = open_stream(connect(sshd.port), sshd.login, sshd.credentials)
     readings_of(stream, 1)
+    # what it starts looks like it until it is another program
+    wait_for(lambda: len(sshd.programs()) == 1, "there is one program")
     programs = sshd.programs()
-    assert len(programs) == 1
+    assert programs
     stream.end()
-    wait_for(lambda: not alive(programs), "the program ends", within=3)
+    wait_for(lambda: not alive(programs), "the program ends")
 
 
 def test_another_host_key_ends_it_before_any_login(sshd: Sshd) -> None:
     """The server that shows another key than the approved one receives no authentication message at all."""
     kind, blob = new_key().public.split()
     other = HostKey(kind, blob, fingerprint(blob))
+    connection = connect(sshd.port)
+    ours = rf"^Connection (closed|reset) by {LOOPBACK} port {connection.getsockname()[1]}\b"
     with pytest.raises(HostKeyMismatch, match="nobody approved") as caught:
-        open_stream(connect(sshd.port), replace(sshd.login, host_key=other), sshd.credentials)
+        open_stream(connection, replace(sshd.login, host_key=other), sshd.credentials)
     assert caught.value.offered == sshd.login.host_key
-    wait_for(lambda: "Connection closed" in sshd.log.read_text(), "the server notes the end")
+    wait_for(lambda: bool(re.search(ours, sshd.log.read_text(), re.MULTILINE)), "the server notes the end")
     assert 21 in sshd.received()
     assert not sshd.asked_to_authenticate()
     open_stream(connect(sshd.port), sshd.login, sshd.credentials).end()
@@ -154,7 +165,7 @@ def test_a_sealed_key_is_the_agents_work(sshd: Sshd, monkeypatch: pytest.MonkeyP
         [need("ssh-agent", "openssh-client"), "-D", "-a", str(place)], stdout=subprocess.DEVNULL
     )
     try:
-        wait_for(place.exists, "the agent listens")
+        wait_for(lambda: _listens(place), "the agent listens")
         monkeypatch.setenv("SSH_AUTH_SOCK", str(place))
         subprocess.run(
             [keygen, "-p", "-P", "sesame", "-N", "", "-f", identity], check=True, capture_output=True
@@ -166,7 +177,12 @@ def test_a_sealed_key_is_the_agents_work(sshd: Sshd, monkeypatch: pytest.MonkeyP
         open_stream(connect(sshd.port), sshd.login, sshd.credentials).end()
     finally:
         agent.terminate()
-        agent.wait(timeout=5)
+        agent.wait(timeout=30)
+
+
+def _listens(place: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(place)) == 0
 
 
 def test_a_stream_that_the_node_ends_says_so(sshd: Sshd) -> None:
@@ -183,7 +199,7 @@ def test_a_stream_that_the_node_ends_says_so(sshd: Sshd) -> None:
             reasons.append(str(failure))
         return bool(reasons)
 
-    wait_for(over, "the end is seen", within=3)
+    wait_for(over, "the end is seen")
     stream.end()
     assert reasons[0] in {"the node closed the connection", "connection reset"}
 
@@ -214,10 +230,20 @@ def test_an_idle_transport_does_not_wake_ten_times_a_second(sshd: Sshd) -> None:
 def test_ending_does_not_wait_for_that_interval(sshd: Sshd) -> None:
     """The thread is woken through its socket."""
     stream = open_stream(connect(sshd.port), sshd.login, sshd.credentials)
-    began = time.monotonic()
-    stream.end()
-    assert time.monotonic() - began < 0.9
-    no_thread_is_left()
+    readings_of(stream, 1)
+    programs = sshd.programs()
+    try:
+        for pid in programs:  # no reading shall wake it
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        stream.end()
+        assert time.monotonic() - began < WOKEN_WITHIN
+        no_thread_is_left()
+    finally:
+        for pid in programs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     stream.end()
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sciabc_tui.head.uplink import BLIP
 from tests.head.namespaces import PLUG, need_namespaces, run_inside
+from tests.head.uplink_probe import BLIP
 
-SOON = 1.0
+SOON = 2.5
 """Seconds within which another address is known on a busy machine; on an idle one it takes 50 ms."""
 
 PLUG1 = tuple(command.replace("eth0", "eth1").replace("switch0", "switch1") for command in PLUG)
@@ -47,13 +47,13 @@ def test_another_address_is_known_at_once() -> None:
     assert waits["192.168.1.6"] < SOON
 
 
-def test_a_pulled_cable_is_told_after_a_second() -> None:
+def test_a_pulled_cable_is_told_after_a_while() -> None:
     """The address that the kernel keeps without a cable is none; with the cable it is back at once."""
     published, waits = follow(
         *ONLINE, "ip link set switch0 down", "=no cable", "ip link set switch0 up", "=192.168.1.5"
     )
     assert published[-3:] == ["192.168.1.5", "no cable", "192.168.1.5"]
-    assert BLIP - 0.1 <= waits["no cable"] < BLIP + SOON
+    assert BLIP <= waits["no cable"] < BLIP + SOON
     assert waits["192.168.1.5"] < SOON
 
 

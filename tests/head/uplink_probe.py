@@ -4,7 +4,8 @@ Arguments, in their order:
 
     COMMAND         run it
     !COMMAND        run it while the loop stands still
-    =WORD           wait until the external IP, or the reason for none, is this; print how long it took
+    =WORD           wait until the external IP, or the reason for none, is this; print the seconds since the
+                    command before it began
 
 It prints all that is published, one a line.
 """
@@ -19,13 +20,17 @@ from typing_extensions import override
 
 from sciabc_tui.cluster.changes import Event
 from sciabc_tui.cluster.state import Uplink
+from sciabc_tui.head import uplink
 from sciabc_tui.head.clock import SystemClock
 from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.netlink import NetlinkWatch
 from sciabc_tui.head.uplink import UplinkFollower
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds to wait for a word."""
+
+BLIP = 3.0
+"""Seconds after which an address is told as lost: more than the one of which a busy machine may take all."""
 
 
 class TellingHub(StateHub):
@@ -43,6 +48,7 @@ class TellingHub(StateHub):
 
 async def main(cluster: tuple[str, ...], steps: list[str]) -> None:
     """Take the steps, beside the watch and the follower as they are in the head service."""
+    uplink.BLIP = BLIP
     clock = SystemClock()
     hub = TellingHub(clock)
     watch = NetlinkWatch()
@@ -57,13 +63,14 @@ async def main(cluster: tuple[str, ...], steps: list[str]) -> None:
             if step.startswith("="):
                 await word(hub, step[1:])
                 print(f"{step[1:]} after {time.monotonic() - begun:.3f}", flush=True)
-            elif step.startswith("!"):
+                continue
+            begun = time.monotonic()
+            if step.startswith("!"):
                 subprocess.run(step[1:].split(), check=True)  # noqa: ASYNC221 - the loop shall stand still
             else:
                 process = await asyncio.create_subprocess_exec(*step.split())
                 if await process.wait():
                     sys.exit(f"{step} failed")
-            begun = time.monotonic()
         for task in working:
             task.cancel()
 

@@ -133,7 +133,7 @@ class HeadProcess:
     client: Client
     log: Path
 
-    def until(self, holds: Callable[[State], bool], what: str, within: float = 15.0) -> State:
+    def until(self, holds: Callable[[State], bool], what: str, within: float = 60.0) -> State:
         """Wait until the state is as a test wants it."""
         found: list[State] = []
 

@@ -35,7 +35,7 @@ DEBIAN = "/usr/bin/python3"
 
 PRELOAD = "libumockdev-preload.so.0"
 ADDRESS = 0x27
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _BLINKSTICK = ("BS012345-1.1", 0x0101)
 
 _TRIAL = 'import gi; gi.require_version("UMockdev", "1.0"); from gi.repository import GLib, UMockdev'

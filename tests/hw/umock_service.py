@@ -16,7 +16,7 @@ from sciabc_tui.api.client import Client
 from sciabc_tui.cluster.state import State
 from tests.hw.umock import ROOT
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 
 
 class Service:

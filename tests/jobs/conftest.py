@@ -2,6 +2,7 @@
 
 import os
 import select
+import subprocess
 import sys
 import threading
 import time
@@ -16,13 +17,25 @@ from jobs.errors import JobsError
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher, detect
 from jobs.prepare import Site
+from jobs.spec import PROGRAMS
 from tests.lab.launchers import MPICH_VENV, install_mpich
 
 Until = Callable[[Callable[[], bool]], None]
 EndOf = Callable[[int, Path], AttemptStatus]
 StartPython = Callable[..., tuple[int, Path]]
+Patience = Callable[[float], None]
 
-_DEADLINE_SECONDS = 30.0
+_DEADLINE_SECONDS = 50.0  # less than the minute for which programs of tests sleep that shall be ended
+
+_PATIENT_RUNNER = """
+import sys
+import jobs.sweep
+jobs.sweep.WITHIN = {seconds}  # before others take it from there
+import jobs.oom
+jobs.oom.WITHIN = {seconds}
+from jobs.runner import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -120,6 +133,29 @@ def end_of() -> EndOf:
         return status
 
     return wait
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Give nodes so many seconds to answer, and not the usual 3: a busy machine may need them for an ssh."""
+
+    def grant(seconds: float) -> None:
+        def spawned(*arguments: str, held: int, says: int, errors: int) -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(
+                [sys.executable, "-c", _PATIENT_RUNNER.format(seconds=seconds), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=says,
+                stderr=errors,
+                cwd=PROGRAMS.parent.parent,
+                pass_fds=(held,),
+                start_new_session=True,
+            )
+
+        monkeypatch.setattr("jobs.detach.spawned", spawned)
+        for module in ("sweep", "collect", "supervise", "oom"):
+            monkeypatch.setattr(f"jobs.{module}.WITHIN", seconds)
+
+    return grant
 
 
 @pytest.fixture

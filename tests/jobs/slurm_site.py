@@ -49,6 +49,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 ReturnToService=2
 KillWait=2
+MinJobAge=86400
 SchedulerParameters=sched_min_interval=0,batch_sched_delay=0
 {nodes}
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP

@@ -1,5 +1,6 @@
 """Outputs and checkpoints at the end of whole attempts: by the runner, or by the head if that was killed."""
 
+import contextlib
 import os
 import random
 import signal
@@ -25,7 +26,8 @@ from jobs.detach import cancel, clear, launch, runner_alive
 from jobs.hostfile import Host
 from jobs.sshconfig import ssh_config
 from jobs.states import JobState
-from tests.head.servers import Sshd, running_sshd, wait_for
+from tests.head.servers import Sshd, running_sshd
+from tests.jobs.conftest import Patience
 
 _TOKEN = "c011ec72c011ec73" * 2
 _FOREVER = "import signal; print('up'); signal.pause()"
@@ -69,13 +71,14 @@ Attempt = Callable[..., Site]
 
 
 @pytest.fixture
-def attempt(tmp_path: Path, start_python: StartPython) -> Iterator[Attempt]:
+def attempt(tmp_path: Path, start_python: StartPython, patience: Patience) -> Iterator[Attempt]:
     """Prepare an attempt of these lines of Python; ``silent`` adds a node that does not answer."""
     node = tmp_path / "node"
     node.mkdir()
     with running_sshd(node) as sshd, socket.create_server(("127.0.0.2", 0)) as mute:
 
         def prepared(code: str, *, silent: bool = False, **changes: object) -> Site:
+            patience(8.0 if silent else 30.0)  # who is silent costs all of it
             hosts = (
                 Host("node01", "127.0.0.1", 1, port=sshd.port, host_key_alias="node01"),
                 *([Host("node02", "127.0.0.2", 1, port=mute.getsockname()[1])] if silent else []),
@@ -122,6 +125,7 @@ def test_a_node_that_is_silent_is_named_in_the_end(attempt: Attempt, end_of: End
     assert read_unswept(site.folder) == ("node02",)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("known", [True, False], ids=["the head knows", "nobody knows"])
 def test_a_lost_node_is_not_waited_for(
     attempt: Attempt, end_of: EndOf, until: Until, tmp_path: Path, known: bool
@@ -162,13 +166,15 @@ def test_a_killed_runners_outputs_are_brought(attempt: Attempt, end_of: EndOf, u
     assert not site.staged.exists()
 
 
-def test_a_runner_killed_while_it_collected_leaves_nothing_half(attempt: Attempt, end_of: EndOf) -> None:
+def test_a_runner_killed_while_it_collected_leaves_nothing_half(
+    attempt: Attempt, end_of: EndOf, until: Until
+) -> None:
     """What it had begun goes, and all comes anew; the end is the one that the launcher had."""
     site = attempt("pass")
     site.fake_tar(f'[ "$1" != --version ] && touch {site.cwd}/begun && sleep 60; exec /usr/bin/tar "$@"')
     (site.staged / "work" / "a.csv").write_text("a")
     pid = launch(site.folder)
-    wait_for((site.cwd / "begun").exists, "tar runs")
+    until((site.cwd / "begun").exists)
     os.kill(pid, signal.SIGKILL)
     end_of(pid, site.folder)
     (site.node.folder / ".bashrc").unlink()
@@ -181,18 +187,18 @@ def test_a_runner_killed_while_it_collected_leaves_nothing_half(attempt: Attempt
     assert not site.staged.exists()
 
 
-def test_a_cancel_ends_the_collecting_too(attempt: Attempt, end_of: EndOf) -> None:
+def test_a_cancel_ends_the_collecting_too(attempt: Attempt, end_of: EndOf, until: Until) -> None:
     """Nobody has to wait for outputs without end: they stay on the node, and the job's end is what it was."""
     site = attempt("pass")
     site.fake_tar(f'[ "$1" = --version ] && exit; touch {site.cwd}/begun; while :; do echo; sleep 0.1; done')
     (site.staged / "work" / "a.csv").write_text("a")
     pid = launch(site.folder)
-    wait_for((site.cwd / "begun").exists, "tar runs")
+    until((site.cwd / "begun").exists)
     write_order(site.folder, Order(JobState.CANCELLED, "by ada"))
     began = time.monotonic()
     assert cancel(site.folder)
     status = end_of(pid, site.folder)
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 25.0  # such a node has half a minute
     assert status.state is JobState.COMPLETED
     where = f"stay there in ~/.cache/sciabc/jobs/{_TOKEN}"
     assert status.error == f"outputs of node01 {where}: cancelled. Next: copy them"
@@ -225,7 +231,8 @@ def test_whenever_the_runner_is_killed_nothing_is_lost(
     until(lambda: read_status(site.folder) is not None)
     threading.Event().wait(random.uniform(0.0, 1.5))  # the seed is pytest-randomly's
     if runner_alive(site.folder):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(pid, signal.SIGKILL)
     end_of(pid, site.folder)
     status = clear(site.folder, at=time.time()) or read_status(site.folder)
     assert status is not None

@@ -2,8 +2,8 @@
 
 import os
 import resource
-import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -77,9 +77,13 @@ def test_a_record_in_the_making_waits(tmp_path: Path) -> None:
     assert read_from(path, 9999, 100) == (b"", 9999)
 
 
-def test_small_lines_are_flushed_together_after_a_moment(tmp_path: Path) -> None:
+def test_small_lines_are_flushed_together_after_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first after a silence is due at once; what follows it together, at most 100 ms later."""
     path = tmp_path / "log"
+    now = 100.0
+    monkeypatch.setattr("jobs.logwriter.time", SimpleNamespace(monotonic=lambda: now))
     with LogWriter(path, lambda: 0.0) as log:
         assert log.due_in() is None
         log.add([Piece(0, Stream.OUT, b"first", joined=False)])
@@ -91,9 +95,10 @@ def test_small_lines_are_flushed_together_after_a_moment(tmp_path: Path) -> None
         due = log.due_in()
         assert due is not None
         assert 0.0 < due <= 0.1
+        now += due - 0.001
         log.flush_if_due()
         assert path.read_bytes() == first
-        threading.Event().wait(due)
+        now += 0.002
         log.flush_if_due()
         assert path.read_bytes().count(b"\n") == 3
         assert log.due_in() is None

@@ -43,8 +43,14 @@ def card() -> Iterator[Card]:
     """A fast one."""
     made = Card()
     made.ready.set()
+    _threads_end()  # another test's may still wait for the real disk
     yield made
     made.ready.set()
+    _threads_end()
+
+
+def _threads_end() -> None:
+    """Wait for the last sync: a closed log waits for it but a moment."""
     wait_for(lambda: not [each for each in threading.enumerate() if each.name == "log-sync"], "threads end")
 
 
@@ -56,6 +62,7 @@ def test_a_short_job_costs_one_sync(tmp_path: Path, card: Card) -> None:
             log.add(_LINE)
             log.flush()
         assert card.synced == []
+    _threads_end()
     assert [(where, size) for _, where, size in card.synced] == [(path, path.stat().st_size)]
 
 
@@ -70,16 +77,18 @@ def test_while_lines_come_it_is_synced_now_and_then(tmp_path: Path, card: Card) 
     """Never twice within the time that was agreed on; what was written before that is on the card."""
     every, written = 0.1, list[tuple[float, int]]()
     path = tmp_path / "log"
+    began = time.monotonic()
     with LogWriter(path, lambda: 0.0, syncer=Syncer(card.sync, every=every)) as log:
         while len(card.synced) < 4:
             log.add(_LINE)
             log.flush()
             written.append((time.monotonic(), path.stat().st_size))
             threading.Event().wait(0.002)
+    _threads_end()
     times = [at for at, _, _ in card.synced]
     # the last one is that of the end
     assert all(later - earlier >= every for earlier, later in pairwise(times[:-1]))
-    assert times[0] - written[0][0] >= every * 0.9
+    assert times[0] - began >= every
     for at, _, size in card.synced[:-1]:
         assert all(end <= size for when, end in written if when < at - every)
     assert card.synced[-1][2] == path.stat().st_size
@@ -97,7 +106,7 @@ def test_nobody_waits_for_a_slow_card(tmp_path: Path, card: Card) -> None:
         log.flush()
         assert path.stat().st_size > before + 100_000
         began = time.monotonic()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 8.0  # the card would take 10 s
     assert card.synced == []
     card.ready.set()
     wait_for(lambda: bool(card.synced) and card.synced[-1][2] == path.stat().st_size, "it is on the card")
@@ -110,6 +119,7 @@ def test_each_part_is_synced(tmp_path: Path, card: Card) -> None:
         for _ in range(1000):
             log.add(_LINE)
             log.flush()
+    _threads_end()
     there = {each for each in tmp_path.iterdir() if "index" not in each.name}
     assert len(there) > 2
     assert {where for _, where, _ in card.synced} >= there
@@ -127,6 +137,7 @@ def test_a_card_that_fails_is_told(tmp_path: Path, card: Card, number: int, prob
     card.error = OSError(number, os.strerror(number))
     with LogWriter(tmp_path / "log", lambda: 0.0, syncer=Syncer(card.sync)) as log:
         log.add(_LINE)
+    _threads_end()
     assert log.problem == problem
 
 

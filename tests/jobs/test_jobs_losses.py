@@ -16,6 +16,7 @@ from jobs.logstore import parse_line
 from jobs.losses import Losses
 from jobs.sshconfig import ssh_config
 from jobs.states import JobState
+from tests.jobs.conftest import Patience
 
 Until = Callable[[Callable[[], bool]], None]
 EndOf = Callable[[int, Path], AttemptStatus]
@@ -68,9 +69,15 @@ def test_nobody_goes_to_a_host_that_is_lost(
 
 
 def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
-    start_python: StartPython, end_of: EndOf, until: Until, tmp_path: Path, silent: socket.socket
+    start_python: StartPython,
+    end_of: EndOf,
+    until: Until,
+    patience: Patience,
+    tmp_path: Path,
+    silent: socket.socket,
 ) -> None:
     """The launcher noticed first, and its nodes are being cleaned when the head has decided: that ends it."""
+    patience(60.0)
     folder = _attempt(start_python, tmp_path, silent, "raise SystemExit(3)")
     pid = launch(folder)
     until(lambda: bool(select.select([silent], [], [], 0.0)[0]))
@@ -78,15 +85,21 @@ def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
     began = time.monotonic()
     cancel(folder)
     status = end_of(pid, folder)
-    assert time.monotonic() - began < 2.0  # it would take 3 s
+    assert time.monotonic() - began < 30.0  # it would take a minute
     assert (status.state, status.exit_code, status.error) == (_LOST.state, 3, _LOST.reason)
     assert read_unswept(folder) == ("node02",)
 
 
 def test_a_host_that_is_lost_is_not_asked_about_memory_either(
-    start_python: StartPython, end_of: EndOf, until: Until, tmp_path: Path, silent: socket.socket
+    start_python: StartPython,
+    end_of: EndOf,
+    until: Until,
+    patience: Patience,
+    tmp_path: Path,
+    silent: socket.socket,
 ) -> None:
     """A rank was killed there, as far as the launcher knows: the kernel of a lost node tells nobody why."""
+    patience(60.0)
     words = "process rank 1 with PID 0 on node node02 exited on signal 9 (Killed)."
     code = f"import sys; print({words!r}, file=sys.stderr); raise SystemExit(137)"
     folder = _attempt(start_python, tmp_path, silent, code)
@@ -96,7 +109,7 @@ def test_a_host_that_is_lost_is_not_asked_about_memory_either(
     began = time.monotonic()
     cancel(folder)
     status = end_of(pid, folder)
-    assert time.monotonic() - began < 2.0  # it would take 5 s
+    assert time.monotonic() - began < 30.0  # it would take a minute
     assert (status.state, status.exit_code, status.error) == (_LOST.state, 137, _LOST.reason)
 
 

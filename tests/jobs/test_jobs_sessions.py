@@ -22,6 +22,7 @@ from jobs.prepare import Site, prepare
 from jobs.spec import JobSpec
 from jobs.states import JobState
 from tests.head.servers import Sshd, running
+from tests.jobs.conftest import Patience
 from tests.lab.launchers import Launcher as Installed
 
 Until = Callable[[Callable[[], bool]], None]
@@ -112,9 +113,17 @@ def _unlucky(room: Path, launcher: Launcher, folder: Path, until: Until) -> Path
 @pytest.mark.parametrize("which", [Installed.OPEN_MPI_5, Installed.OPEN_MPI_4])
 @pytest.mark.parametrize("end", End)
 def test_nothing_is_left_of_an_attempt(
-    tmp_path: Path, site: Site, sshd: Sshd, until: Until, end_of: EndOf, which: Installed, end: End
+    tmp_path: Path,
+    site: Site,
+    sshd: Sshd,
+    until: Until,
+    end_of: EndOf,
+    patience: Patience,
+    which: Installed,
+    end: End,
 ) -> None:
     """Head and node have a directory of its own, for the owner only; then none, however it ends."""
+    patience(30.0)
     launcher = _installed(which)
     token = secrets.token_hex(16)
     rooms = _rooms(launcher, tmp_path)
@@ -133,7 +142,7 @@ def test_nothing_is_left_of_an_attempt(
     prepare(folder, launcher, spec, hosts, job=1, attempt=1, token=token, site=ready)
     runner = launch(folder)
     name = f"sciabc-{token}"
-    until(up.exists)
+    until(lambda: up.exists() and _launcher_pid(folder) is not None)  # a slow disk tells it later
     for room in (rooms.head, rooms.node):
         made = (room / name).stat()
         assert (stat.S_IMODE(made.st_mode), made.st_uid) == (0o700, os.geteuid())
@@ -155,6 +164,11 @@ def _rooms(launcher: Launcher, tmp_path: Path) -> Rooms:
     return Rooms(tmp_path / "tmp", shared)
 
 
+def _launcher_pid(folder: Path) -> int | None:
+    status = read_status(folder)
+    return None if status is None else status.launcher_pid
+
+
 def _ended(end: End, folder: Path, runner: int, go: Path, end_of: EndOf) -> JobState:
     match end:
         case End.GOOD:
@@ -162,10 +176,9 @@ def _ended(end: End, folder: Path, runner: int, go: Path, end_of: EndOf) -> JobS
         case End.CANCELLED:
             assert cancel(folder)
         case End.LAUNCHER_KILLED:
-            status = read_status(folder)
-            assert status is not None
-            assert status.launcher_pid is not None
-            os.kill(status.launcher_pid, signal.SIGKILL)
+            launcher = _launcher_pid(folder)
+            assert launcher is not None
+            os.kill(launcher, signal.SIGKILL)
         case End.RUNNER_KILLED:
             os.kill(runner, signal.SIGKILL)
             end_of(runner, folder)

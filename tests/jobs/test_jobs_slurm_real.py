@@ -1,5 +1,6 @@
 """Attempts on a real Slurm: slurmctld, two slurmd and munge from Debian, on loopback."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -211,15 +212,19 @@ def test_a_node_that_slurm_loses_ends_the_job_as_that(
 @pytest.mark.usefixtures("slurm")
 def test_a_killed_runner_loses_and_doubles_no_line(attempts: Try, until: Until, end_of: EndOf) -> None:
     """The job goes on in Slurm; who comes after finds it, and goes on with its log."""
-    folder = attempts.prepare(shell(PRINTER.format(count=400, pause="sleep 0.01;"), 2))
+    go = f"{attempts.folder}/go"  # each hundred lines wait for a runner, however long that takes to begin
+    pause = f'[ $((i % 100)) != 0 ] || until [ -e "{go}-$((i / 100))" ]; do sleep 0.05; done; sleep 0.01;'
+    folder = attempts.prepare(shell(PRINTER.format(count=400, pause=pause), 2))
     launch(folder)
     until(lambda: len(said_safely(folder)) > 20)
     pid = 0
-    for _ in range(3):
+    for turn in range(1, 4):
         kill_runner(folder, until)
         before = len((folder / "log").read_bytes())
         pid = launch(folder)
+        Path(f"{go}-{turn}").touch()
         until(lambda more=before: len((folder / "log").read_bytes()) > more)
+    Path(f"{go}-4").touch()
     status = end_of(pid, folder)
     assert (status.state, status.error) == (JobState.COMPLETED, "")
     for rank in range(2):
@@ -277,10 +282,13 @@ def test_a_controller_that_is_away_for_a_while_changes_nothing(
     slurm: SlurmSite, attempts: Try, until: Until, end_of: EndOf
 ) -> None:
     """The job's words go on coming, and its end is told when Slurm answers again."""
-    folder = attempts.prepare(shell(PRINTER.format(count=40, pause="sleep 0.05;"), 1))
+    go = attempts.folder / "go"  # half of the lines wait until it is away
+    pause = f'[ $i != 20 ] || until [ -e "{go}" ]; do sleep 0.05; done; sleep 0.05;'
+    folder = attempts.prepare(shell(PRINTER.format(count=40, pause=pause), 1))
     pid = launch(folder)
     until(lambda: len(said_safely(folder)) > 2)
     slurm.stop_controller()
+    go.touch()
     try:
         until(lambda: len(said_safely(folder)) == 40)
         assert read_status(folder) == AttemptStatus(JobState.RUNNING, mine(folder))
@@ -343,5 +351,6 @@ def kill_runner(folder: Path, until: Until) -> None:
     """Kill the runner; gone is gone."""
     runner = read_runner(folder)
     assert runner is not None
-    os.kill(runner.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it was at its end already
+        os.kill(runner.pid, signal.SIGKILL)
     until(lambda: not runner_alive(folder))

@@ -19,10 +19,11 @@ from jobs.errors import SpecError, StoreError
 from jobs.hostfile import Host
 from jobs.launchers import TOKEN, Launcher
 from jobs.sshconfig import ssh_config
-from jobs.sweep import WITHIN, script, sweep, sweep_again
+from jobs.sweep import script, sweep, sweep_again
 from tests.head.servers import Sshd, running_sshd
 
 _TOKEN = secrets.token_hex(16)
+_PATIENT = 30.0  # seconds for an ssh on a busy machine, where no silent node costs them
 # Each says "up" when it stands: one that ignores all signals it can, one that left parent and session, two
 # that start each other again.
 _IGNORANT = """
@@ -109,7 +110,7 @@ def test_the_stubborn_are_ended(sshd: Sshd, tmp_path: Path, new: Launcher, code:
     """Who ignores signals, and who left parent and session, is gone when it returns."""
     _start(code)
     host = _node(sshd)
-    assert sweep(_plan(new, host), _config(sshd, tmp_path, host)) == ()
+    assert sweep(_plan(new, host), _config(sshd, tmp_path, host), within=_PATIENT) == ()
     assert procs.of_job(_TOKEN) == ()
 
 
@@ -127,7 +128,7 @@ def test_two_that_start_each_other_again_are_ended(sshd: Sshd, tmp_path: Path, n
     """Both are stopped before one is killed, so that neither can start the other again."""
     _start(_PAIR)
     host = _node(sshd)
-    assert sweep(_plan(new, host), _config(sshd, tmp_path, host)) == ()
+    assert sweep(_plan(new, host), _config(sshd, tmp_path, host), within=_PATIENT) == ()
     assert procs.of_job(_TOKEN) == ()
 
 
@@ -141,7 +142,7 @@ def test_another_jobs_processes_stay(sshd: Sshd, tmp_path: Path, new: Launcher) 
     ) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        assert sweep(_plan(new, host), _config(sshd, tmp_path, host)) == ()
+        assert sweep(_plan(new, host), _config(sshd, tmp_path, host), within=_PATIENT) == ()
         assert other.poll() is None
         other.kill()
 
@@ -153,7 +154,7 @@ def test_the_staged_folder_goes_and_no_other(sshd: Sshd, tmp_path: Path, new: La
     (home / _TOKEN / "link").symlink_to(sshd.folder)
     (home / "another").mkdir()
     host = _node(sshd)
-    assert sweep(_plan(new, host), _config(sshd, tmp_path, host)) == ()
+    assert sweep(_plan(new, host), _config(sshd, tmp_path, host), within=_PATIENT) == ()
     assert [entry.name for entry in home.iterdir()] == ["another"]
     assert (sshd.folder / "host_key").exists()
 
@@ -188,7 +189,7 @@ def test_a_token_of_another_kind_removes_nothing(sshd: Sshd, tmp_path: Path, new
     kept = sshd.folder / ".cache" / "sciabc" / "jobs" / "another"
     kept.mkdir(parents=True)
     host = _node(sshd)
-    assert sweep(_plan(new, host, token="another"), _config(sshd, tmp_path, host)) == ()
+    assert sweep(_plan(new, host, token="another"), _config(sshd, tmp_path, host), within=_PATIENT) == ()
     assert kept.is_dir()
 
 
@@ -223,7 +224,7 @@ def test_a_login_that_greets_is_understood(sshd: Sshd, tmp_path: Path, new: Laun
     """Whatever a shell's startup file prints, the answer is found behind it."""
     (sshd.folder / ".bashrc").write_text("echo sciabc-swept; echo welcome; seq 20000\n")
     host = _node(sshd)
-    assert sweep(_plan(new, host), _config(sshd, tmp_path, host)) == ()
+    assert sweep(_plan(new, host), _config(sshd, tmp_path, host), within=_PATIENT) == ()
 
 
 def test_hosts_that_can_not_be_cleaned_are_named(sshd: Sshd, tmp_path: Path, new: Launcher) -> None:
@@ -236,8 +237,8 @@ def test_hosts_that_can_not_be_cleaned_are_named(sshd: Sshd, tmp_path: Path, new
         path = _config(sshd, tmp_path, good, mute, refusing, stranger)
         (tmp_path / "known_hosts").write_text(f"good {sshd.keys.public}\n")
         began = time.monotonic()
-        left = sweep(_plan(new, mute, good, refusing, stranger), path)
-        assert time.monotonic() - began < 5.0
+        left = sweep(_plan(new, mute, good, refusing, stranger), path, within=6.0)
+        assert 6.0 <= time.monotonic() - began < 12.0
     assert left == ("silent", "refusing", "stranger")
 
 
@@ -256,9 +257,10 @@ def test_a_frozen_node_is_given_up(sshd: Sshd, tmp_path: Path, new: Launcher) ->
 
 
 def test_a_node_whose_kernel_is_silent_costs_no_whole_bound(
-    sshd: Sshd, tmp_path: Path, new: Launcher
+    sshd: Sshd, tmp_path: Path, new: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a hurry, one that does not even answer a SYN is given up at once; who answers has all the time."""
+    monkeypatch.setattr("jobs.sweep.WITHIN", 2 * _PATIENT)  # less than that is a hurry
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.2", 0), backlog=0))
         for _ in range(2):  # with its queue full the kernel drops each further SYN
@@ -269,8 +271,8 @@ def test_a_node_whose_kernel_is_silent_costs_no_whole_bound(
         good = _node(sshd, "good")
         path = _config(sshd, tmp_path, good, mute)
         began = time.monotonic()
-        assert sweep(_plan(new, mute, good), path, within=WITHIN - 0.1) == ("silent",)
-        assert time.monotonic() - began < WITHIN - 0.5
+        assert sweep(_plan(new, mute, good), path, within=_PATIENT) == ("silent",)
+        assert time.monotonic() - began < _PATIENT - 5.0
 
 
 def test_the_head_itself_is_not_visited(tmp_path: Path, new: Launcher, head: Host) -> None:
@@ -287,11 +289,11 @@ def test_a_node_that_returns_is_cleaned_then(sshd: Sshd, tmp_path: Path, new: La
     write_plan(tmp_path, _plan(new, host, away))
     write_unswept(tmp_path, ("node01", "away"))
     _start(_IGNORANT)
-    assert sweep_again(tmp_path, ["node01", "away", "nobody"]) == ("away",)
+    assert sweep_again(tmp_path, ["node01", "away", "nobody"], within=_PATIENT) == ("away",)
     assert procs.of_job(_TOKEN) == ()
     assert read_unswept(tmp_path) == ("away",)
     write_unswept(tmp_path, ("node01",))
-    assert sweep_again(tmp_path, ["node01"]) == ()
+    assert sweep_again(tmp_path, ["node01"], within=_PATIENT) == ()
     assert not AttemptFiles(tmp_path).unswept.exists()
 
 
@@ -300,7 +302,7 @@ def test_no_descriptor_and_no_child_stays(sshd: Sshd, tmp_path: Path, new: Launc
     host, gone = _node(sshd), _node(sshd, "gone", 9, "127.0.0.9")
     path = _config(sshd, tmp_path, host, gone)
     before, children = _open_files(), _children()
-    assert sweep(_plan(new, host, gone), path) == ("gone",)
+    assert sweep(_plan(new, host, gone), path, within=_PATIENT) == ("gone",)
     assert _open_files() == before
     assert _children() == children
 

@@ -18,6 +18,8 @@ from tests.lab.launchers import Launcher as Installed
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(400)]
 
+_PHASE = re.compile(r"^(\w+) +(\d+\.\d{3}) s", re.MULTILINE)
+
 
 def run(cwd: Path, ranks: int, *words: str) -> str:
     """Run a Python program under the wheel's launcher, or another's; give what it prints."""
@@ -151,15 +153,20 @@ def test_pingpong_shows_every_pair(tmp_path: Path) -> None:
 
 @pytest.mark.alone
 def test_two_ranks_sort_faster_than_one(tmp_path: Path) -> None:
-    """Of the 500,000 numbers it has by itself, in one run; the times of the phases add up to the whole."""
-    out = run(tmp_path, 2, str(PROGRAMS / "mergesort.py"))
-    assert "500000 numbers, as one rank alone found them" in out
-    found = metrics(out)
-    assert found["together"] < found["alone"]
-    phases = {name: float(time) for name, time in re.findall(r"^(\w+) +(\d+\.\d{3}) s", out, re.MULTILINE)}
-    # four times that were each rounded to a thousandth
-    assert abs(phases["scatter"] + phases["sort"] + phases["merge"] - phases["total"]) <= 0.002 + 1e-9
-    assert math.isclose(phases["total"], found["together"], abs_tol=0.001)
+    """Of the 500,000 numbers it has by itself; the times of the phases add up to the whole."""
+    together: list[float] = []
+    alone: list[float] = []
+    for _ in range(3):  # what else runs only slows down
+        out = run(tmp_path, 2, str(PROGRAMS / "mergesort.py"))
+        assert "500000 numbers, as one rank alone found them" in out
+        found = metrics(out)
+        phases = {name: float(time) for name, time in _PHASE.findall(out)}
+        # four times that were each rounded to a thousandth
+        assert abs(phases["scatter"] + phases["sort"] + phases["merge"] - phases["total"]) <= 0.002 + 1e-9
+        assert math.isclose(phases["total"], found["together"], abs_tol=0.001)
+        together.append(found["together"])
+        alone.append(found["alone"])
+    assert min(together) < min(alone)
 
 
 @pytest.mark.alone

@@ -194,7 +194,7 @@ class Lab:
             for node in self.nodes
             if node.plan.bare is None
         )
-        common = "Host *\n  BatchMode yes\n  ConnectTimeout 3\n  StrictHostKeyChecking yes\n"
+        common = "Host *\n  BatchMode yes\n  ConnectTimeout 15\n  StrictHostKeyChecking yes\n"
         known = "".join(
             f"{node.name} {node.plan.host_key.public}\n" for node in self.nodes if node.plan.bare is None
         )

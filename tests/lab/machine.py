@@ -18,7 +18,7 @@ from tests.lab.running import Running
 from tests.lab.switch import Switch, end_unfinished, first_process, ip_in
 
 _BOOT_TIMEOUT_S = 30.0
-_SETTLE_TIMEOUT_S = 10.0
+_SETTLE_TIMEOUT_S = 30.0
 
 
 class Machine:

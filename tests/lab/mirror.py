@@ -65,7 +65,7 @@ def mirror(lab: Lab, folder: Path) -> Generator[Path]:
     with log.open("w") as out:
         server = subprocess.Popen(lab.outside(command), stdout=out, stderr=subprocess.STDOUT)
         try:
-            assert until(lambda: "Serving" in log.read_text(encoding="utf-8"), timeout=10)
+            assert until(lambda: "Serving" in log.read_text(encoding="utf-8"), timeout=30)
             yield log
         finally:
             server.kill()

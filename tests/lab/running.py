@@ -6,7 +6,7 @@ from typing import IO
 
 from tests.lab.procs import only_child, signal_quietly, until
 
-_START_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 30.0
 
 
 class Running:

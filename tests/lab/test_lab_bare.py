@@ -1,8 +1,8 @@
 """Bare boards lack what they are said to lack, and ail from what they are said to ail from."""
 
 import shlex
-import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,16 +120,13 @@ def test_sudo_is_debians_own(boards: Lab, board: str, script: str, answer: str) 
 
 def test_a_clock_that_is_off_is_told_and_can_be_set_by_root(boards: Lab) -> None:
     """date(1) is a year ahead in each of its forms; root sets it right, pi does not."""
-
-    def ahead() -> float:
-        node = boards.node("nosudo")
-        there = float(node.run(["date", "+%s.%N"], env={"PATH": "/usr/local/bin:/usr/bin:/bin"}).stdout)
-        return there - float(subprocess.check_output(["date", "+%s.%N"]))
-
-    assert ahead() == pytest.approx(_YEAR, abs=5)
+    began = int(time.time())  # its date(1) asks for the seconds, and after that for the part of one
+    node = boards.node("nosudo")
+    there = float(node.run(["date", "+%s.%N"], env={"PATH": "/usr/local/bin:/usr/bin:/bin"}).stdout)
+    assert began <= there - _YEAR <= time.time()
     status, text = login(boards, "nosudo", "date -s @1700000000")
     assert (status, text) == (1, "date: cannot set date: Operation not permitted")
-    boards.node("nosudo").run(["/usr/local/bin/date", "-u", "--set=@1700000000"], user="root")
+    node.run(["/usr/local/bin/date", "-u", "--set=@1700000000"], user="root")
     assert login(boards, "nosudo", "date -u +%Y") == (0, "2023")
 
 
@@ -157,7 +154,7 @@ def test_apts_lock_is_held_until_the_holder_is_killed(boards: Lab) -> None:
     assert "is held by process" in (said := login(boards, "plain", install)[1])
     assert "(unattended-upgr)" in said
     holder.kill()
-    assert until(lambda: holder.poll() is not None, timeout=5)
+    assert until(lambda: holder.poll() is not None, timeout=30)
     assert "Unable to locate package" in login(boards, "plain", install)[1]
 
 

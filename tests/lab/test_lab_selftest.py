@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.lab.conftest import LabFactory
-from tests.lab.errors import CommandFailed, NoSuchMachine, NoSuchProcess
+from tests.lab.errors import NoSuchMachine, NoSuchProcess
 from tests.lab.flight import Flight
 from tests.lab.image import REPOSITORY, Advert, service_file
 from tests.lab.lab import Lab
@@ -60,7 +60,13 @@ with Lab(nodes=2) as lab:
 
 def ssh(lab: Lab, host: str, *command: str) -> str:
     """Run a command on a node as pi, from the head, with strict checking of the host key."""
-    return lab.head.run(["ssh", host, *command], timeout=15).stdout.strip()
+    return lab.head.run(["ssh", host, *command], timeout=60).stdout.strip()
+
+
+def is_silent(lab: Lab, host: str) -> bool:
+    """Return whether nobody can log in there; three seconds are enough to say so."""
+    tried = lab.head.run(["ssh", "-o", "ConnectTimeout=3", host, "true"], check=False)
+    return tried.returncode != 0
 
 
 @contextmanager
@@ -152,15 +158,14 @@ def test_an_unplugged_node_is_silent_until_it_is_plugged_in_again(lab: LabFactor
     carrier = node.path("/sys/class/net/eth0/carrier")
     before = node.processes()
     node.unplug()
-    with pytest.raises(CommandFailed):
-        ssh(cluster, "node01", "true")
+    assert is_silent(cluster, "node01")
     assert carrier.read_text(encoding="ascii") == "0\n"
     assert set(before) <= set(node.processes())
     node.plug()
-    assert until(lambda: carrier.read_text(encoding="ascii") == "1\n", timeout=5)
+    assert until(lambda: carrier.read_text(encoding="ascii") == "1\n", timeout=30)
     # The head's kernel may still hold a failed ARP entry for the first moment.
     again = ["ssh", "node01", "hostname"]
-    assert until(lambda: cluster.head.run(again, check=False).stdout == "node01\n", timeout=10)
+    assert until(lambda: cluster.head.run(again, check=False).stdout == "node01\n", timeout=30)
 
 
 def test_each_power_on_is_a_boot_of_its_own(lab: LabFactory) -> None:
@@ -192,7 +197,7 @@ def test_a_board_announces_its_address_when_it_comes_up(lab: LabFactory) -> None
     node.power_off()
     node.plug()
     node.power_on("10.77.0.66")
-    assert listener.communicate(timeout=10)[0] == "10.77.0.66 02:00:0a:4d:00:0b\n"
+    assert listener.communicate(timeout=30)[0] == "10.77.0.66 02:00:0a:4d:00:0b\n"
 
 
 def test_processes_are_found_by_a_token_and_killed_by_number(lab: LabFactory) -> None:
@@ -204,8 +209,8 @@ def test_processes_are_found_by_a_token_and_killed_by_number(lab: LabFactory) ->
     other = node.popen(["sleep", "1000"], env={"TOKEN": "other"})
     here = cluster.head.popen(["sleep", "1000"], env={"TOKEN": "e5f6"})
     wanted = ["sh -c sleep 1000 & wait", "sleep 1000"]
-    assert until(lambda: sorted(found.command for found in node.carrying("TOKEN=e5f6")) == wanted, timeout=10)
-    assert until(lambda: len(cluster.carrying("TOKEN=e5f6")) == 2, timeout=10)
+    assert until(lambda: sorted(found.command for found in node.carrying("TOKEN=e5f6")) == wanted, timeout=30)
+    assert until(lambda: len(cluster.carrying("TOKEN=e5f6")) == 2, timeout=30)
     with pytest.raises(NoSuchProcess):
         node.kill(here.pid)
     (sleeper,) = (found for found in node.carrying("TOKEN=e5f6") if found.command == "sleep 1000")
@@ -265,9 +270,8 @@ def test_a_frozen_node_answers_ping_and_nothing_else(lab: LabFactory) -> None:
     program = node.popen(["sh", "-c", "read line; echo got $line"])
     assert program.pid in node.processes()
     node.freeze()
-    cluster.head.run(["ping", "-c1", "-W2", node.address], user="root")
-    with pytest.raises(CommandFailed):
-        ssh(cluster, "node01", "true")
+    cluster.head.run(["ping", "-c1", "-w10", node.address], user="root")
+    assert is_silent(cluster, "node01")
     node.thaw()
     assert ssh(cluster, "node01", "hostname") == "node01"
     assert program.communicate("a line\n", timeout=10)[0] == "got a line\n"
@@ -306,14 +310,16 @@ def test_the_external_interface_can_be_changed_and_cut(lab: LabFactory) -> None:
 
     assert "203.0.113.254/24" in shown()
     assert "default via 203.0.113.1 dev eth1" in shown()
-    cluster.head.run(["ping", "-c1", "-W2", "203.0.113.1"], user="root")
+    cluster.head.run(["ping", "-c1", "-w10", "203.0.113.1"], user="root")
     cluster.external.set("169.254.7.7/16", None)
     assert "169.254.7.7/16" in shown()
     assert "default" not in shown()
     cluster.external.set(None)
     assert shown() == ""
     cluster.external.unplug()
-    assert "NO-CARRIER" in cluster.head.run(["ip", "link", "show", "eth1"]).stdout
+    # the kernel notes the state of a link by a thread of its own, a moment after the carrier is gone
+    link = ["ip", "link", "show", "eth1"]
+    assert until(lambda: "NO-CARRIER" in cluster.head.run(link).stdout, timeout=30)
     cluster.external.plug()
     cluster.external.set("203.0.113.7/24")
     assert "203.0.113.7/24" in shown()
@@ -345,7 +351,7 @@ def test_nothing_is_left_when_the_process_that_made_it_is_killed(lab_possible: N
         marker, *pids = victim.stdout.readline().split()
         with namespaces(*(int(pid) for pid in pids)) as spaces:
             victim.kill()
-            assert until(lambda: not traces(marker, spaces), timeout=10), traces(marker, spaces)
+            assert until(lambda: not traces(marker, spaces), timeout=30), traces(marker, spaces)
 
 
 def test_by_hand_a_script_on_the_head_changes_the_lab(lab_possible: None) -> None:

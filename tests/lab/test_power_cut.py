@@ -24,12 +24,12 @@ def test_a_job_is_told_as_it_ended_after_a_power_cut(lab: LabFactory, policy: st
     flight.run("run", "--detach", "--on-node-loss", policy, *program)
     flight.until("jobs[1].state == 'running'")
     log = flight.file(f"{JOBS}/1/attempt-1/log")
-    until(lambda: log.exists() and log.read_bytes().count(b" out up\n") == 3, timeout=60)
+    assert until(lambda: log.exists() and log.read_bytes().count(b" out up\n") == 3, timeout=60)
     token = read_plan(log.parent).token
     flight.cut_power()
     flight.restore_power()
     flight.until(f"jobs[1].state == {state!r} and (jobs[1].attempt == 2 or jobs[1].state != 'running')")
-    until(lambda: not any(flight.lab.carrying(token).values()), timeout=60)
+    assert until(lambda: not flight.lab.carrying(token), timeout=60)
     assert flight.file(f"{JOBS}/1/attempt-1/log").read_bytes().count(b" out up\n") == 3
     if policy == "fail":
         (job,) = json.loads(flight.run("jobs", "--json"))["jobs"]

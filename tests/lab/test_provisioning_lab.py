@@ -405,7 +405,7 @@ def test_each_failure_has_a_line_of_its_own_and_the_others_finish(site: Site) ->
         assert fix.startswith("Next: "), (board.name, fix)
     noticed = told.ended_at(pulled)
     assert noticed is not None
-    assert noticed - unplugged < 15.0
+    assert noticed - unplugged < 40.0  # 12 s by itself; the machine may do much else
     # no other test's board shall be taken for one of these when it gets the address
     assert site.provision([fine, mute], command="unprovision").code == 0
     for board in boards:

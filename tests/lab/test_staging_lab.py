@@ -142,7 +142,7 @@ def test_a_copy_is_cancelled_or_loses_its_board_and_nothing_stays(lab: LabFactor
     begun = ("run", "--detach", "-n", "4", "--with", f"{HOME}/project/big", f"{HOME}/project/prog.py")
     flight.run(*begun)
     flight.until("jobs[1].reason.startswith('copying to node[01-02]: ')")
-    assert left(flight)
+    assert until(lambda: bool(left(flight)), timeout=20.0)  # the boards begin a moment later
     flight.run("cancel", "1")
     assert flight.until("jobs[1].state == 'cancelled'") < 5.0
     assert until(lambda: not left(flight), timeout=20.0), left(flight)

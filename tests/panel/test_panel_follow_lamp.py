@@ -256,13 +256,13 @@ async def test_a_hanging_stick_holds_up_nobody(usb: Usb) -> None:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(panel.run(hub))
             await clock.advance(0.5, sleepers=1)
-            assert await asyncio.to_thread(usb.hanging.wait, 10.0)
+            assert await asyncio.to_thread(usb.hanging.wait, 25.0)
             await clock.advance(10.0, sleepers=1)
             assert len(hub.shown) >= 5
             assert usb.transfers == 1
             began = time.monotonic()
             task.cancel()
-        assert time.monotonic() - began < 6.0  # two, and a slow machine
+        assert time.monotonic() - began < 15.0  # two, and a slow machine
     finally:
         hangs.set()
     for thread in threading.enumerate():

@@ -168,7 +168,7 @@ async def test_a_stuck_bus_delays_only_itself() -> None:
             assert len(wall.shown) >= 5
             assert len(shelf.stick.colours) > 50
             began = time.monotonic()
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 15.0  # two, and a slow machine
     finally:
         release.set()
 

@@ -55,7 +55,6 @@ class CapturingClient:
         self._states = list(states)
         self._news = threading.Condition()
         self._closed = False
-        self._stopped = False
         self.stops = 0
         self._gone: Exception | None = None
 
@@ -119,12 +118,12 @@ class CapturingClient:
 
         What of it came already is told before.
         """
+        begun = self.stops  # before anybody can see that it was asked: a stop after that is for this one
         for part in self.parts:
             tell(part)
         self._take("preflight", wish)
         with self._news:
-            self._stopped = False
-            self._news.wait_for(lambda: self.report or self._stopped or self._closed)
+            self._news.wait_for(lambda: self.report or self.stops != begun or self._closed)
             if self.report is None:
                 raise ServiceUnavailable("The head service went away. Next: sciabc-tui status")
             return self.report
@@ -138,7 +137,6 @@ class CapturingClient:
     def stop_preflight(self) -> None:
         """End the wait for a report."""
         with self._news:
-            self._stopped = True
             self.stops += 1
             self._news.notify_all()
 

@@ -49,8 +49,8 @@ class Stage:
     clock: Ticker = field(default_factory=Ticker)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for a condition, for five seconds at most."""
-        async with asyncio.timeout(5):
+        """Wait for a condition, for half a minute at most."""
+        async with asyncio.timeout(30):
             while not condition():
                 await self.pilot.pause()
 

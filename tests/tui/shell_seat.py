@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.errors import CommandRefused
@@ -16,6 +17,7 @@ class StubShell:
     def __init__(self, command: list[str]) -> None:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
 
     def open(self, node: NodeId, /) -> int:
         """Run it until it ends."""
@@ -23,13 +25,15 @@ class StubShell:
             raise CommandRefused("node03 lets nobody in. Next: ask it")
         sys.stdout.write(f"on {node}: exit returns to sciabc-tui\n")
         sys.stdout.flush()
-        self._process = subprocess.Popen(self._command)
-        return self._process.wait()
+        with self._lock:
+            process = self._process = subprocess.Popen(self._command)
+        return process.wait()
 
     def close(self) -> None:
         """End it."""
-        if self._process is not None:
-            self._process.terminate()
+        with self._lock:  # it may print before `Popen` returns
+            if self._process is not None:
+                self._process.terminate()
 
 
 def main(command: list[str]) -> int:

@@ -32,6 +32,9 @@ from typing_extensions import override
 _PRIVATE = 5
 """pyte keeps private modes shifted by so many bits."""
 
+_ASK = b"\x1b[6n"
+"""Ends each frame: the next one waits for its answer, which the program reads after all keys before it."""
+
 _UNWANTED = ("NO_COLOR", "COLUMNS", "LINES", "TMUX", "TERM_PROGRAM", "PYTHONASYNCIODEBUG")
 
 
@@ -180,7 +183,7 @@ class Terminal:
         """Send keys, as the terminal encodes them; they take the link's delay."""
         self._send(keys)
 
-    def until(self, what: str | Callable[[str], object], *, within: float = 10.0) -> float:
+    def until(self, what: str | Callable[[str], object], *, within: float = 30.0) -> float:
         """Wait until a text is on the screen, or until a condition on its text holds.
 
         Returns:
@@ -201,6 +204,19 @@ class Terminal:
                     raise AssertionError(self._complaint(what, within))
                 self._changed.wait(min(left, 0.5))
         return time.monotonic() - begin
+
+    def until_frames(self, more: int = 2) -> None:
+        """Wait until so many more frames are shown, and none in part.
+
+        With two of them the program has read the keys that were pressed before, and shown what was due.
+        """
+        wanted = self.raw.count(_ASK) + more
+
+        def shown(_: str) -> bool:
+            whole = self._written.endswith(_ASK) and not self._waiting and not self._under_way
+            return whole and self._written.count(_ASK) >= wanted
+
+        self.until(shown)
 
     def resize(self, width: int, height: int) -> None:
         """Change the size; the program gets SIGWINCH."""
@@ -226,7 +242,7 @@ class Terminal:
         """Send a signal to the program."""
         self._process.send_signal(number)
 
-    def wait(self, within: float = 10.0) -> int:
+    def wait(self, within: float = 30.0) -> int:
         """Wait for the program's end and for the last it wrote; give its exit status.
 
         Raises:
@@ -239,7 +255,7 @@ class Terminal:
         self._thread.join(within)  # until nothing more comes out of the pty
         return status
 
-    def exits(self, within: float = 10.0) -> bool:
+    def exits(self, within: float = 30.0) -> bool:
         """Wait for the program's end, whatever it wrote; tell whether it came."""
         try:
             self._process.wait(within)
@@ -328,7 +344,7 @@ class Terminal:
             return False
         with self._changed:
             self._written += data
-        self._waiting.append(data)
+            self._waiting.append(data)
         return bool(data)
 
     def _press_due(self, now: float) -> None:
@@ -341,13 +357,14 @@ class Terminal:
     def _move(self, now: float) -> None:
         """Put onto the link what it can take up to now."""
         rate, delay = self._line.rate, self._line.delay
-        while self._waiting and self._free_at <= now:
-            data = self._waiting.popleft()
-            size = len(data) if math.isinf(rate) else max(1, int(rate / 100))
-            if data[size:]:
-                self._waiting.appendleft(data[size:])
-            self._free_at = max(self._free_at, now - 0.01) + len(data[:size]) / rate
-            self._under_way.append((max(now, self._free_at) + delay, data[:size]))
+        with self._changed:  # `held` counts both queues
+            while self._waiting and self._free_at <= now:
+                data = self._waiting.popleft()
+                size = len(data) if math.isinf(rate) else max(1, int(rate / 100))
+                if data[size:]:
+                    self._waiting.appendleft(data[size:])
+                self._free_at = max(self._free_at, now - 0.01) + len(data[:size]) / rate
+                self._under_way.append((max(now, self._free_at) + delay, data[:size]))
 
     def _show_due(self, now: float) -> None:
         while self._under_way and self._under_way[0][0] <= now:

@@ -37,12 +37,12 @@ class Following:
 
     def __exit__(self, *_: object) -> None:
         self._feed.stop()
-        self._thread.join(5)
+        self._thread.join(30)
         assert not self._thread.is_alive()
 
     def next(self) -> Message:
         """Wait for the next message."""
-        return self.came.get(timeout=5)
+        return self.came.get(timeout=30)
 
 
 def test_one_client_for_all() -> None:

@@ -1,6 +1,6 @@
 """Toasts, the bell and the terminal's title."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -133,31 +133,49 @@ def test_hostile_names_are_plain() -> None:
         assert len(notice.text) <= 200
 
 
-async def _what_rings(settings: TuiSettings, changes: Iterable[State]) -> tuple[str, int]:
+NEWS = ("node01 is down", "job 42 nbody completed")
+
+
+def _shown(text: str) -> int:
+    return sum(news in text for news in NEWS)
+
+
+async def _what_rings(
+    settings: TuiSettings, changes: Iterable[State], seen: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, int]:
+    """Let all of it happen in time to be told together; give how much is seen, and how often it rang."""
     client = CapturingClient(states.running())
     rung: list[None] = []
+    due: list[Callable[[], object]] = []
+
+    def later(_: float, tell: Callable[[], object]) -> None:
+        due.append(tell)
+
     async with on_stage(client, looks=Looks(wanted=settings)) as stage:
         stage.app.bell = lambda: rung.append(None)
-        for state in changes:
+        monkeypatch.setattr(stage.app, "set_timer", later)
+        last = with_nodes(states.running(), Liveness.DEAD, "node01")
+        for state in (*changes, last):
             client.send(state)
-        client.send(with_nodes(states.running(), Liveness.DEAD, "node01"))
-        await stage.until(lambda: stage.app._telling)
-        await stage.until(lambda: not stage.app._telling)
+        await stage.until(lambda: stage.app.view().state is last)
+        (tell,) = due
+        tell()
+        await stage.until(lambda: _shown(stage.text) >= seen)
         await stage.pilot.pause()
-        return stage.text, len(rung)
+        return _shown(stage.text), len(rung)
 
 
 @pytest.mark.parametrize(
     ("notify", "bell", "seen", "rings"),
     [("all", True, 2, 1), ("all", False, 2, 0), ("problems", True, 1, 1), ("off", True, 0, 0)],
 )
-async def test_settings(notify: str, bell: bool, seen: int, rings: int) -> None:
+async def test_settings(
+    notify: str, bell: bool, seen: int, rings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`notify` chooses what is told; the bell rings once for all that is told together, and can be off."""
     settings = TuiSettings(notify=notify, bell=bell)  # pyright: ignore[reportArgumentType] (a parameter)
     completed = with_jobs(states.running(), ended(42, JobState.COMPLETED))
-    text, rung = await _what_rings(settings, [completed])
-    assert ("node01 is down" in text) + ("job 42 nbody completed" in text) == seen
-    assert rung == rings
+    assert await _what_rings(settings, [completed], seen, monkeypatch) == (seen, rings)
 
 
 def view(state: State | None, gone: float | None = None) -> View:

@@ -187,6 +187,7 @@ async def test_escape_keeps_what_was_found() -> None:
         client.report = None
         await stage.press("r")
         await stage.until_text("asking 3 nodes")
+        await stage.until(lambda: len(wishes(client)) == 2)  # in a worker, which can be stopped from then on
         await stage.press("escape")
         await stage.until_text("as of 8.0 s ago")
         await stage.until(lambda: not stage.app.workers or all(w.group == "feed" for w in stage.app.workers))

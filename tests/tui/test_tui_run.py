@@ -89,7 +89,7 @@ def test_terminal_is_given_back(terminal: Terminal, how: str) -> None:
     else:
         terminal.process.send_signal(signal.Signals[how])
     terminal.until(OUT)
-    assert terminal.process.wait(10) == 0
+    assert terminal.process.wait(30) == 0
     assert b"\x1b[?1003h" not in terminal.seen
     assert b"Traceback" not in terminal.seen
 

@@ -68,6 +68,18 @@ def test_nobody_goes_to_a_host_that_is_lost(
         silent.accept()
 
 
+def _told_while_it_waits(folder: Path, silent: socket.socket, end_of: EndOf, until: Until) -> AttemptStatus:
+    """Run an attempt, and order its end when it has gone to the silent host; it waits there no longer."""
+    pid = launch(folder)
+    until(lambda: bool(select.select([silent], [], [], 0.0)[0]))
+    write_order(folder, _LOST)
+    began = time.monotonic()
+    cancel(folder)
+    status = end_of(pid, folder)
+    assert time.monotonic() - began < 30.0  # it would take a minute
+    return status
+
+
 def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
     start_python: StartPython,
     end_of: EndOf,
@@ -79,13 +91,7 @@ def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
     """The launcher noticed first, and its nodes are being cleaned when the head has decided: that ends it."""
     patience(60.0)
     folder = _attempt(start_python, tmp_path, silent, "raise SystemExit(3)")
-    pid = launch(folder)
-    until(lambda: bool(select.select([silent], [], [], 0.0)[0]))
-    write_order(folder, _LOST)
-    began = time.monotonic()
-    cancel(folder)
-    status = end_of(pid, folder)
-    assert time.monotonic() - began < 30.0  # it would take a minute
+    status = _told_while_it_waits(folder, silent, end_of, until)
     assert (status.state, status.exit_code, status.error) == (_LOST.state, 3, _LOST.reason)
     assert read_unswept(folder) == ("node02",)
 
@@ -103,13 +109,7 @@ def test_a_host_that_is_lost_is_not_asked_about_memory_either(
     words = "process rank 1 with PID 0 on node node02 exited on signal 9 (Killed)."
     code = f"import sys; print({words!r}, file=sys.stderr); raise SystemExit(137)"
     folder = _attempt(start_python, tmp_path, silent, code)
-    pid = launch(folder)
-    until(lambda: bool(select.select([silent], [], [], 0.0)[0]))
-    write_order(folder, _LOST)
-    began = time.monotonic()
-    cancel(folder)
-    status = end_of(pid, folder)
-    assert time.monotonic() - began < 30.0  # it would take a minute
+    status = _told_while_it_waits(folder, silent, end_of, until)
     assert (status.state, status.exit_code, status.error) == (_LOST.state, 137, _LOST.reason)
 
 

@@ -1,6 +1,7 @@
 """What the tests of ``jobs`` share: launchers that are not started, attempts, and waiting for an end."""
 
 import os
+import secrets
 import select
 import subprocess
 import sys
@@ -159,7 +160,13 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
 
 
 @pytest.fixture
-def start_python(tmp_path: Path, new: Launcher) -> StartPython:
+def token() -> str:
+    """Mark the processes of this test's attempt: what ends those of a job looks at the whole machine."""
+    return secrets.token_hex(16)
+
+
+@pytest.fixture
+def start_python(tmp_path: Path, new: Launcher, token: str) -> StartPython:
     """Start a runner whose launcher is a few lines of Python; return its pid and its folder."""
 
     def start(
@@ -172,9 +179,9 @@ def start_python(tmp_path: Path, new: Launcher) -> StartPython:
             "attempt": 1,
             "launcher": launcher,
             "argv": (sys.executable, "-u", "-c", code),
-            "env": {"SCIABC_JOB_TOKEN": f"token-{tmp_path.name}"},
+            "env": {"SCIABC_JOB_TOKEN": token},
             "cwd": str(tmp_path),
-            "token": f"token-{tmp_path.name}",
+            "token": token,
             "grace": 0.3,
             **changes,
         }

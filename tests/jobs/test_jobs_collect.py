@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -28,7 +29,7 @@ from jobs.sshconfig import ssh_config
 from jobs.sweep import WITHIN
 from tests.head.servers import Sshd, need, running, wait_for
 
-_TOKEN = "c011ec70c011ec71" * 2
+_TOKEN = secrets.token_hex(16)
 _PATIENT = 30.0  # seconds for an ssh on a busy machine, where no silent node costs them
 
 

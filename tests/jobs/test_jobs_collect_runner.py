@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import secrets
 import signal
 import socket
 import threading
@@ -29,7 +30,7 @@ from jobs.states import JobState
 from tests.head.servers import Sshd, running_sshd
 from tests.jobs.conftest import Patience
 
-_TOKEN = "c011ec72c011ec73" * 2
+_TOKEN = secrets.token_hex(16)
 _FOREVER = "import signal; print('up'); signal.pause()"
 
 Until = Callable[[Callable[[], bool]], None]

@@ -125,7 +125,7 @@ def test_cancel_ends_the_stubborn(start_python: StartPython, end_of: EndOf, unti
     assert status.error == "cancelled"
 
 
-def test_nothing_is_left_of_a_job(start_python: StartPython, end_of: EndOf, tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_job(start_python: StartPython, end_of: EndOf, token: str) -> None:
     """A child in a session of its own, which ignores the end of its parent, goes with the job."""
     code = """
 import subprocess, sys
@@ -134,7 +134,7 @@ print(child.pid)
 """
     pid, folder = start_python(code)
     assert end_of(pid, folder).state is JobState.COMPLETED
-    assert not procs.of_job(f"token-{tmp_path.name}")
+    assert not procs.of_job(token)
 
 
 def test_cancel_after_the_end_changes_nothing(start_python: StartPython, end_of: EndOf) -> None:
@@ -215,15 +215,13 @@ def test_it_survives_who_started_it(
     assert b"went on" in _texts(folder)
 
 
-def test_a_runner_that_fails_leaves_no_launcher(
-    start_python: StartPython, until: Until, tmp_path: Path
-) -> None:
+def test_a_runner_that_fails_leaves_no_launcher(start_python: StartPython, until: Until, token: str) -> None:
     """If the status can't be written the launcher is ended, and the runner's own words say why."""
     _, folder = start_python(_STUBBORN, launched=False)
     (AttemptFiles(folder).status / "in the way").mkdir(parents=True)
     launch(folder)
     until(lambda: not runner_alive(folder))
-    assert not procs.of_job(f"token-{tmp_path.name}")
+    assert not procs.of_job(token)
     assert "status.json" in AttemptFiles(folder).errors.read_text()
 
 

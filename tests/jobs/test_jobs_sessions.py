@@ -34,7 +34,7 @@ mkdir -m 700 {room}/ompi.$$ && cd {room}/ompi.$$ || exit
 touch {names} && cd / && exec {path} "$@"
 """
 _AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-_TOKEN = "5e5510055e551005" * 2
+_TOKEN = secrets.token_hex(16)
 
 
 class End(StrEnum):

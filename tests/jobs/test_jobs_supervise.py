@@ -293,11 +293,11 @@ def test_other_nodes_are_clean_when_the_end_stands(
     end_of: EndOf,
     until: Until,
     patience: Patience,
+    token: str,
     killed: bool,
 ) -> None:
     """By the runner or by the head after it: the node's staged folder is gone, the silent one is named."""
     patience(8.0)  # for the head: it has no hurry
-    token = "fedcba9876543210" * 2
     node = tmp_path / "node"
     node.mkdir()
     staged = node / ".cache" / "sciabc" / "jobs" / token

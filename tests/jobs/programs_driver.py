@@ -66,13 +66,10 @@ def _warmer(plate: list[Any]) -> list[Any]:
 
 
 def _dies(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function that ends its process when it is called for the third time."""
-    calls: list[None] = []
+    """Make a function that ends its process: a first task comes to every worker, however slow it is."""
 
     def instead(*args: object) -> object:
-        calls.append(None)
-        if len(calls) == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
         return function(*args)
 
     return instead

@@ -11,10 +11,14 @@ Offsets count all that was ever written, so that they stay what they are when a 
 part is missing the next one follows. ``cat log log.0*`` shows them in order.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from jobs.errors import StoreError
+
+T = TypeVar("T")
 
 _DIGITS = 15
 
@@ -84,11 +88,20 @@ def read_bytes(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
     Raises:
         StoreError: A part is there and can't be read.
     """
+    return looked_at(path, lambda: _read(path, offset, limit))
+
+
+def looked_at(path: Path, look: Callable[[], T]) -> T:
+    """Give what a look at the parts of a log finds; the writer may remove one in the midst of it.
+
+    Raises:
+        StoreError: A part is there and can't be read.
+    """
     try:
-        return _read(path, offset, limit)
+        return look()
     except FileNotFoundError:  # the writer removed the part between the two looks: what is there now?
         try:
-            return _read(path, offset, limit)
+            return look()
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror}. Next: read it again") from error
     except OSError as error:

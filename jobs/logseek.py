@@ -5,9 +5,8 @@ Every call does a bounded amount of work; who wants more asks again from where i
 
 from pathlib import Path
 
-from jobs.errors import StoreError
 from jobs.logindex import Block, fits, load_index
-from jobs.logparts import log_size, parts, read_bytes
+from jobs.logparts import log_size, looked_at, parts, read_bytes
 from jobs.logquery import Query
 from jobs.logstore import PIECE_BYTES, read_from
 
@@ -34,15 +33,7 @@ def read_before(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
     Raises:
         StoreError: The log is there and can't be read.
     """
-    try:
-        return _before(path, offset, limit)
-    except FileNotFoundError:  # the writer removed the part between the two looks: what is there now?
-        try:
-            return _before(path, offset, limit)
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}. Next: read it again") from error
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
+    return looked_at(path, lambda: _before(path, offset, limit))
 
 
 def _before(path: Path, offset: int, limit: int) -> tuple[bytes, int]:

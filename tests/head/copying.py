@@ -1,7 +1,8 @@
 """Two boards for the copying of files: real sshd on loopback, each with a home directory of its own."""
 
 import getpass
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sciabc_tui.cluster.state import Head, State
 from sciabc_tui.head.keys import host_key, known_hosts
 from sciabc_tui.head.remote_talk import Pinned
 from sciabc_tui.head.users import Users
-from tests.head.servers import Sshd
+from tests.head.servers import Sshd, running
 
 USERS = Users(getpass.getuser())
 
@@ -38,6 +39,17 @@ class Boards:
     def home(self, name: str) -> Path:
         """Give the home directory of a board."""
         return {"one": self.one, "two": self.two}[name].folder
+
+
+@contextmanager
+def two_boards(top: Path) -> Generator[Boards]:
+    """Run two boards for the length of the block; `top` is an empty folder."""
+    one, two = Sshd(top / "one"), Sshd(top / "two")
+    for sshd in (one, two):
+        sshd.folder.mkdir()
+        sshd.admit()
+    with running(one), running(two):
+        yield boards(top, one, two)
 
 
 def boards(top: Path, one: Sshd, two: Sshd) -> Boards:

@@ -16,20 +16,14 @@ from sciabc_tui.head.hub import StateHub
 from sciabc_tui.head.pull import Pull
 from sciabc_tui.head.pull_place import Damaged, Hostile, Listing, Place, stays_inside
 from sciabc_tui.head.remote_agent import Entry
-from tests.head.copying import USERS, Boards, boards, ended, odd_ones, over, whole
-from tests.head.servers import Sshd, running
+from tests.head.copying import USERS, Boards, ended, odd_ones, over, two_boards, whole
 
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Generator[Boards]:
     """Run two boards."""
-    top = tmp_path_factory.mktemp("boards")
-    one, two = Sshd(top / "one"), Sshd(top / "two")
-    for sshd in (one, two):
-        sshd.folder.mkdir()
-        sshd.admit()
-    with running(one), running(two):
-        yield boards(top, one, two)
+    with two_boards(tmp_path_factory.mktemp("boards")) as found:
+        yield found
 
 
 @pytest.fixture

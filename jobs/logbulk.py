@@ -30,18 +30,21 @@ class Tagged(NamedTuple):
 
     def records(self, at: bytes) -> bytes:
         """Write the lines as records; ``at`` comes from ``stamp``."""
-        heads = {b"\n" + tag: b"\n" + head_of(at, who) for tag, who in self.speakers.items()}
-        data = b"\n" + self.data[:-1]
+        heads = {tag: head_of(at, who) for tag, who in self.speakers.items()}
+        first = next(tag for tag in heads if self.data.startswith(tag))
+        data = self.data
         if len(heads) <= _FEW:
             for tag, head in heads.items():
-                data = data.replace(tag, head)
+                data = data.replace(b"\n" + tag, b"\n" + head)
         else:
-            any_tag = re.compile(b"|".join(map(re.escape, sorted(heads, key=len, reverse=True))))
-            data = any_tag.sub(lambda found: heads[found[0]], data)
+            any_tag = b"|".join(map(re.escape, sorted(heads, key=len, reverse=True)))
+            data = re.sub(b"\n(" + any_tag + b")", lambda found: b"\n" + heads[found[1]], data)
         if self.again:
-            (tag,) = self.speakers
-            data = data.replace(tag, b"")
-        return data[1:] + b"\n"
+            data = data.replace(first, b"")
+        begin = 0 if self.again else len(first)
+        # without a tag, one head too many stands behind the last newline
+        end = len(data) - len(heads.get(b"", b""))
+        return b"".join((heads[first], memoryview(data)[begin:end]))
 
     def errors(self, limit: int) -> list[bytes]:
         """Give the texts on standard error among the last lines, of which there are ``limit`` at most."""

@@ -61,7 +61,8 @@ class LogWriter:
         self._syncer = syncer or Syncer()
         self._descriptor = _opened(self._parts[-1].path)
         self._index = IndexWriter(path, self._end)
-        self._batch = bytearray()
+        self._batch: list[bytes] = []
+        self._batched = 0
         self._times: list[bytes] = []
         self._speakers: set[Speaker] = set()
         self._due: float | None = None
@@ -93,20 +94,21 @@ class LogWriter:
     def add(self, pieces: Iterable[Piece | Tagged]) -> None:
         """Append pieces that were just read; all get the time of this call."""
         at = stamp(self._wall())
-        batch = self._batch
         for piece in pieces:
             if isinstance(piece, Tagged):
-                batch += piece.records(at)
+                records = piece.records(at)
                 self._speakers.update(piece.speakers.values())
             else:
                 speaker = (piece.rank, piece.stream)
-                batch += head_of(at, speaker, joined=piece.joined) + piece.text + b"\n"
+                records = head_of(at, speaker, joined=piece.joined) + piece.text + b"\n"
                 self._speakers.add(speaker)
-        if batch:
+            self._batch.append(records)
+            self._batched += len(records)
+        if self._batch:
             self._times.append(at)
-        if len(batch) >= _BATCH_BYTES:
+        if self._batched >= _BATCH_BYTES:
             self.flush()
-        elif batch and self._due is None:
+        elif self._batch and self._due is None:
             self._due = max(time.monotonic(), self._rests_until)
 
     def due_in(self) -> float | None:
@@ -120,11 +122,12 @@ class LogWriter:
 
     def flush(self) -> None:
         """Write the batch now."""
-        batch, self._batch, self._due = self._batch, bytearray(), None
+        pieces, self._batch, self._batched, self._due = self._batch, [], 0, None
         times, self._times = self._times, []
         speakers, self._speakers = self._speakers, set()
-        if not batch or self._failed:
+        if not pieces or self._failed:
             return
+        batch = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._rests_until = time.monotonic() + _BATCH_SECONDS
         try:
             if self._full(len(batch)):
@@ -135,7 +138,7 @@ class LogWriter:
         else:
             self._index.wrote(batch, min(times), max(times), speakers)
 
-    def _write(self, data: bytes | bytearray) -> None:
+    def _write(self, data: bytes) -> None:
         written = 0
         try:
             while written < len(data):
@@ -178,7 +181,7 @@ class LogWriter:
     def _note(self, head: bytes, text: str) -> None:
         line = b"%s%s\n" % (head, text.encode())
         self._write(line)
-        self._index.wrote(bytearray(line), head[:24], head[:24], [(None, Stream.ERR)])
+        self._index.wrote(line, head[:24], head[:24], [(None, Stream.ERR)])
 
 
 def _opened(path: Path) -> int:

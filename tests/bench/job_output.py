@@ -7,7 +7,8 @@ For the bare launcher the time from its start to its end; for the runner what it
 launcher starts until its log is whole and nothing of the job is left. Each rank prints so many lines. In each
 round both also run the program with one line, and the rate is that of the other lines: what a start and an
 end cost is another matter (`tests/bench/submit.py`). The ratio of the whole times is told beside it, and what
-each of the two has in its file at the end: a launcher may lose lines by itself.
+each has in its file at the end: a launcher may lose lines by itself. Beside them `mpirun | cat > file` shows
+what it costs to read a launcher at all: who captures has a pipe, and a process more on the same cores.
 """
 
 import argparse
@@ -32,13 +33,21 @@ from jobs.spec import JobSpec
 PYTHON = "import sys\nfor i in range(int(sys.argv[1])): print('step', i, 'energy', i * 0.5)\n"
 
 
-def bare(plan: AttemptPlan, output: Path) -> tuple[float, int]:
-    """Give the seconds of the launcher alone, and the lines in its file."""
+def bare(plan: AttemptPlan, output: Path, *, piped: bool = False) -> tuple[float, int]:
+    """Give the seconds of the launcher alone, or of it and a cat, and the lines in its file."""
+    environment = {**os.environ, **plan.env}
     with output.open("wb") as file:
         began = time.monotonic()
-        environment = {**os.environ, **plan.env}
-        subprocess.run(plan.argv, stdin=subprocess.DEVNULL, stdout=file, env=environment, check=True)
+        with subprocess.Popen(
+            plan.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else file,
+            env=environment,
+        ) as process:
+            if process.stdout is not None:
+                subprocess.run(["cat"], stdin=process.stdout, stdout=file, check=True)
         took = time.monotonic() - began
+        assert process.returncode == 0, process.returncode
     sessions.remove(plan.argv, plan.token)
     return took, output.read_bytes().count(b"\n")
 
@@ -70,6 +79,7 @@ def main() -> None:
     launcher = detect(asked.launcher)
     rates: list[float] = []
     wholes: list[float] = []
+    pipes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="sciabc-") as name:
         home = Path(name)
         printer = home / "printer.py"
@@ -78,8 +88,8 @@ def main() -> None:
         site = Site(known_hosts=home / "known_hosts", uid=os.geteuid())
         host = Host("head", "127.0.0.1", asked.ranks, local=True)
 
-        def both(number: int, lines: int) -> tuple[tuple[float, int], tuple[float, int]]:
-            """Give what the launcher alone took for so many lines, and the runner; in turns first."""
+        def all_of(number: int, lines: int) -> tuple[tuple[float, int], tuple[float, int], float]:
+            """Give what the launcher alone took for so many lines, the runner (in turns first), the cat."""
             folder = home / f"attempt-{number}-{lines}"
             spec = JobSpec(program, (str(lines),), asked.ranks, "printer", str(home), {})
             token = secrets.token_hex(16)
@@ -90,19 +100,22 @@ def main() -> None:
                 plain, ours = bare(plan, home / "output"), captured(folder)
             for part in parts(AttemptFiles(folder).log):
                 part.path.unlink()
-            return plain, ours
+            return plain, ours, bare(plan, home / "output", piped=True)[0]
 
         print(f"{launcher.title}, {asked.ranks} ranks x {asked.lines} lines of {asked.program}")
         for number in range(asked.rounds):
-            plain_one, ours_one = both(number, 1)
-            plain, ours = both(number, asked.lines)
+            plain_one, ours_one, piped_one = all_of(number, 1)
+            plain, ours, piped = all_of(number, asked.lines)
             wholes.append(plain[0] / ours[0])
             rates.append((plain[0] - plain_one[0]) / (ours[0] - ours_one[0]))
+            pipes.append((plain[0] - plain_one[0]) / (piped - piped_one))
             print(
                 f"  > file {plain[0]:6.2f} s ({plain_one[0]:.2f} for one) {plain[1]:9,} lines   captured "
-                f"{ours[0]:6.2f} s ({ours_one[0]:.2f} for one) {ours[1]:9,} lines   rate {rates[-1]:.2f} x"
+                f"{ours[0]:6.2f} s ({ours_one[0]:.2f} for one) {ours[1]:9,} lines   rate {rates[-1]:.2f} x "
+                f"(| cat: {pipes[-1]:.2f} x)"
             )
-    print(f"  rate median {statistics.median(rates):.2f} x; whole times {statistics.median(wholes):.2f} x")
+    rate, whole, pipe = (statistics.median(each) for each in (rates, wholes, pipes))
+    print(f"  rate median {rate:.2f} x; whole times {whole:.2f} x; mpirun | cat > file {pipe:.2f} x")
 
 
 if __name__ == "__main__":

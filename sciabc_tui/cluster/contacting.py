@@ -19,9 +19,6 @@ from sciabc_tui.cluster.observations import (
 )
 from sciabc_tui.cluster.roster import Events, Roster
 
-GOODBYE_HOLDS = 30.0
-"""Seconds for which a goodbye explains the end of a stream."""
-
 FLAPS = 3
 """How often a ready node may come back within `FLAP_WINDOW` before it is damped."""
 
@@ -112,7 +109,7 @@ def _on_stream_closed(node: Node, reason: str, now: Instant) -> Events:
     if not node.streaming:
         return ()
     ended = ev.StreamEnded(node.id)
-    if node.goodbye_at is not None and now - node.goodbye_at <= GOODBYE_HOLDS:
+    if node.said_goodbye(now):
         return (ended, ev.NodeLeft(node.id, now))
     if node.liveness is Liveness.ALIVE:
         return (ended, ev.NodeSuspected(node.id, now, f"stream closed: {reason}"))

@@ -85,7 +85,10 @@ class NodeReturned:
     how: str
 
     def on(self, node: Node, /) -> Node:
-        """It is alive again; when a head that starts hears it first, the board did not return."""
+        """It is alive again; when a head that starts hears it first, the board did not return.
+
+        What was said before it stays said: a board that shuts down sends readings after its goodbye.
+        """
         lately = (*node.returns, self.at)[-FLAPS_KEPT:] if node.heard_how else node.returns
         return replace(
             node,
@@ -95,7 +98,6 @@ class NodeReturned:
             heard_how=self.how,
             answered_at=None,
             probe="",
-            goodbye_at=None,
             returns=lately,
         )
 
@@ -131,8 +133,8 @@ class NodeRebooted:
     at: Instant
 
     def on(self, node: Node, /) -> Node:
-        """Begin a new trend: the old one is of another run."""
-        return replace(node, trend=())
+        """Begin a new trend: the old one is of another run, and so is its goodbye."""
+        return replace(node, trend=(), goodbye_at=None)
 
 
 @dataclass(frozen=True, slots=True)

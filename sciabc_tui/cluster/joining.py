@@ -1,14 +1,14 @@
 """How nodes join: what announcements, goodbyes, the configuration and the trust store mean.
 
-Announcements are believed for joining and for goodbyes, never for staying alive, and a goodbye only while no
-stream of readings says otherwise.
+Announcements are believed for joining and for goodbyes, never for staying alive, and a goodbye only when the
+stream of readings has ended or fallen silent.
 """
 
 from sciabc_tui.cluster import events as ev
 from sciabc_tui.cluster.changes import HandleBound, NodeAppeared, SightingRefused
 from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.ids import NodeId
-from sciabc_tui.cluster.node import SUSPECT_AFTER, Drain, Liveness, Node, Origin, Trust
+from sciabc_tui.cluster.node import Drain, Liveness, Node, Origin, Trust
 from sciabc_tui.cluster.observations import Goodbye, HeadSighted, Heard, Remembered, Sighted, Sighting
 from sciabc_tui.cluster.roster import HEAD, HEAD_HANDLE, REMEMBERED_HANDLE, Events, Roster, node_id
 
@@ -78,8 +78,7 @@ def _tells_more(node: Node, sighted: Sighted) -> bool:
 def _on_goodbye(node: Node, now: Instant) -> Events:
     if node.liveness in {Liveness.LEFT, Liveness.DEAD}:
         return ()
-    silent = now - node.heard_at
-    if node.streaming and silent <= SUSPECT_AFTER * node.period:
+    if node.streaming:  # however late its readings are: a head that is held up hears of them after this
         return (ev.GoodbyeNoted(node.id, now),)
     return (ev.NodeLeft(node.id, now),)
 

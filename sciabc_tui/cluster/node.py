@@ -24,6 +24,9 @@ SUSPECT_AFTER = 3
 DEAD_AFTER = 5
 """Periods of silence after which a node that answers no probe is dead."""
 
+GOODBYE_HOLDS = 30.0
+"""Seconds for which a goodbye explains that a node went silent."""
+
 TREND_LENGTH = 30
 """How many CPU readings a node keeps for its sparkline."""
 
@@ -242,6 +245,10 @@ class Node:
     def present(self) -> bool:
         """Is it still there, as far as is known?"""
         return self.liveness in {Liveness.ALIVE, Liveness.SUSPECT}
+
+    def said_goodbye(self, now: Instant) -> bool:
+        """Tell whether it did so lately, and neither restarted nor was announced since."""
+        return self.goodbye_at is not None and now - self.goodbye_at <= GOODBYE_HOLDS
 
     @property
     def slots(self) -> int:

@@ -48,7 +48,8 @@ def _overdue(node: Node, now: Instant) -> Events:
     answers = node.answered_at is not None and now - node.answered_at <= ANSWER_HOLDS
     if silent <= DEAD_AFTER * node.period - LOOKS_TAKE or answers:
         return ()
-    return (ev.NodeLost(node.id, now, node.probe),)
+    said = node.said_goodbye(now)
+    return (ev.NodeLeft(node.id, now) if said else ev.NodeLost(node.id, now, node.probe),)
 
 
 def _due(node: Node) -> str:

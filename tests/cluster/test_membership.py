@@ -110,6 +110,43 @@ def test_a_goodbye_is_believed_only_without_a_live_stream() -> None:
     assert evidence(state.nodes[ONE], 4.0) == "said goodbye 2.0 s ago"
 
 
+def test_a_goodbye_that_overtakes_readings_is_not_forgotten_with_them() -> None:
+    """A head that was held up hears of the goodbye first, then of late readings, then of the stream's end."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [Goodbye("mdns:node01"), reading(ONE, 4.0)], 4.0)
+    assert word(state) is RowWord.READY
+    state = run(state, [StreamClosed(ONE, "connection reset")], 4.1)
+    assert word(state) is RowWord.LEFT
+    # and so does a login that was under way
+    state = run(state, [StreamOpened(ONE, 1.0), StreamClosed(ONE, "connection reset")], 4.2)
+    assert word(state) is RowWord.LEFT
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["silent at once", "a late reading"])
+def test_a_node_that_goes_silent_after_its_goodbye_has_left(*, late: bool) -> None:
+    """Its power went before its stream was closed; nobody has to look for it."""
+    state = ready(State(), "node01", 0.0)
+    state = run(state, [Goodbye("mdns:node01")], 1.0)
+    if late:
+        state = run(state, [Ticked()], 3.1)
+        assert word(state) is RowWord.SUSPECT
+        state = run(state, [reading(ONE, 3.2)], 3.2)
+        assert word(state) is RowWord.READY
+    for now in (6.3, 8.3):
+        state = run(state, [Ticked()], now)
+    assert word(state) is RowWord.LEFT
+
+
+@pytest.mark.parametrize("withdrawn", [sighted("node01"), FactsRead(ONE, Facts(boot_id="b"))])
+def test_a_withdrawn_goodbye_explains_no_silence(withdrawn: Observation) -> None:
+    """Avahi was restarted there, or the board; later the cable is pulled."""
+    state = run(ready(State(), "node01", 0.0), [FactsRead(ONE, Facts(boot_id="a"))], 0.1)
+    state = run(state, [Goodbye("mdns:node01"), withdrawn, reading(ONE, 1.0)], 1.0)
+    for now in (4.1, 6.1):
+        state = run(state, [Ticked()], now)
+    assert word(state) is RowWord.DOWN
+
+
 def test_a_closed_stream_makes_a_node_suspect_at_once() -> None:
     """A stream that ends without a goodbye is evidence, not yet death."""
     state = run(ready(State(), "node01", 0.0), [StreamClosed(ONE, "reset by peer")], 0.5)

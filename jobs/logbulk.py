@@ -93,9 +93,10 @@ class TagPattern:
         Args:
             data: Whole lines.
         """
+        if len(data) > PIECE_BYTES or (first := self._tag.match(data)) is None:
+            return None
         lines, tags = data.count(b"\n"), data.count(self._mark)
-        first = self._tag.match(data)
-        if first is None or tags < lines or len(data) > PIECE_BYTES:
+        if tags < lines:
             return None
         tag = first[0]
         if data.count(b"\n" + tag) == lines - 1 and (tags == lines or data.count(tag) == tags):

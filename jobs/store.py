@@ -174,6 +174,11 @@ class JobStore:
         """Return what is pending or running, oldest first."""
         return self._select("WHERE state IN (?, ?) ORDER BY id", (JobState.PENDING, JobState.RUNNING))
 
+    def with_files(self) -> tuple[JobRecord, ...]:
+        """Return what has ended and still has a folder, newest first; of a long history that is the end."""
+        over = "WHERE dir != '' AND state NOT IN (?, ?) ORDER BY id DESC"
+        return self._select(over, (JobState.PENDING, JobState.RUNNING))
+
     def _select(self, which: str, values: tuple[int | str, ...]) -> tuple[JobRecord, ...]:
         with _mapped(self._path):
             query = f"SELECT {_NAMES} FROM job {which}"  # noqa: S608 - both are ours, values are bound

@@ -21,8 +21,6 @@ from sciabc_tui.head.power_starts import Starts
 
 T = TypeVar("T")
 
-_ALL = 2**62
-
 
 class Ledger:
     """Keeps the records; one worker thread reads and writes them.
@@ -72,8 +70,7 @@ class Ledger:
 
     async def with_files(self) -> tuple[JobRecord, ...]:
         """Give the jobs that ended and have a folder."""
-        records = await self.on_disk(lambda: self._store.list(_ALL))
-        return tuple(record for record in records if record.state.final and record.dir)
+        return await self.on_disk(self._store.with_files)
 
     async def keep(self, record: JobRecord, *events: JobEvent) -> None:
         """Write a record, then tell what that means."""

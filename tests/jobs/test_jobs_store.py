@@ -63,6 +63,19 @@ def test_lists_are_newest_first_and_limited(tmp_path: Path) -> None:
         assert [record.id for record in store.unfinished()] == [1, 3, 4, 5]
 
 
+def test_those_with_files_have_ended_and_a_folder(tmp_path: Path) -> None:
+    """A running job's files are in use; those of jobs whose folder was removed are gone."""
+    with JobStore(tmp_path / "jobs.sqlite3") as store:
+        for state in JobState:
+            for folder in ("", "/a"):
+                job = store.add(_SPEC, 0.0)
+                store.update(JobRecord(job, _SPEC, state, 0.0, dir=folder))
+        found = store.with_files()
+        assert {record.state for record in found} == {state for state in JobState if state.final}
+        assert {record.dir for record in found} == {"/a"}
+        assert [record.id for record in found] == sorted((record.id for record in found), reverse=True)
+
+
 def test_unknown_jobs_are_none_or_told(tmp_path: Path) -> None:
     """To ask for a job that is not there is fine; to change it is not."""
     with JobStore(tmp_path / "jobs.sqlite3") as store:

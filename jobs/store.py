@@ -175,7 +175,7 @@ class JobStore:
         return self._select("WHERE state IN (?, ?) ORDER BY id", (JobState.PENDING, JobState.RUNNING))
 
     def with_files(self) -> tuple[JobRecord, ...]:
-        """Return what has ended and still has a folder, newest first; of a long history that is the end."""
+        """Return what has ended and still has a folder, newest first: few in a long history."""
         over = "WHERE dir != '' AND state NOT IN (?, ?) ORDER BY id DESC"
         return self._select(over, (JobState.PENDING, JobState.RUNNING))
 

@@ -32,7 +32,7 @@ class Tagged(NamedTuple):
         """Write the lines as records; ``at`` comes from ``stamp``."""
         heads = {tag: head_of(at, who) for tag, who in self.speakers.items()}
         first = next(tag for tag in heads if self.data.startswith(tag))
-        data = self.data
+        data = self.data[len(first) :]
         if len(heads) <= _FEW:
             for tag, head in heads.items():
                 data = data.replace(b"\n" + tag, b"\n" + head)
@@ -41,10 +41,9 @@ class Tagged(NamedTuple):
             data = re.sub(b"\n(" + any_tag + b")", lambda found: b"\n" + heads[found[1]], data)
         if self.again:
             data = data.replace(first, b"")
-        begin = 0 if self.again else len(first)
         # without a tag, one head too many stands behind the last newline
         end = len(data) - len(heads.get(b"", b""))
-        return b"".join((heads[first], memoryview(data)[begin:end]))
+        return b"".join((heads[first], memoryview(data)[:end]))
 
     def errors(self, limit: int) -> list[bytes]:
         """Give the texts on standard error among the last lines, of which there are ``limit`` at most."""

@@ -127,7 +127,7 @@ class LogWriter:
         speakers, self._speakers = self._speakers, set()
         if not pieces or self._failed:
             return
-        batch = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        batch = b"".join(pieces)  # of a single one that is the piece itself
         self._rests_until = time.monotonic() + _BATCH_SECONDS
         try:
             if self._full(len(batch)):

@@ -38,6 +38,7 @@ _MIGRATIONS = (
     ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
     """,
 )
+_UNFINISHED = tuple(state for state in JobState if not state.final)
 _COLUMNS = (
     "id",
     "spec",
@@ -172,12 +173,11 @@ class JobStore:
 
     def unfinished(self) -> tuple[JobRecord, ...]:
         """Return what is pending or running, oldest first."""
-        return self._select("WHERE state IN (?, ?) ORDER BY id", (JobState.PENDING, JobState.RUNNING))
+        return self._select("WHERE state IN (?, ?) ORDER BY id", _UNFINISHED)
 
     def with_files(self) -> tuple[JobRecord, ...]:
         """Return what has ended and still has a folder, newest first: few in a long history."""
-        over = "WHERE dir != '' AND state NOT IN (?, ?) ORDER BY id DESC"
-        return self._select(over, (JobState.PENDING, JobState.RUNNING))
+        return self._select("WHERE dir != '' AND state NOT IN (?, ?) ORDER BY id DESC", _UNFINISHED)
 
     def _select(self, which: str, values: tuple[int | str, ...]) -> tuple[JobRecord, ...]:
         with _mapped(self._path):

@@ -17,6 +17,8 @@ from jobs.tags import Piece
 
 _BATCH_BYTES = 64 * 1024
 _BATCH_SECONDS = 0.1
+# A job begins with few words of many ranks, one soon after the other, and somebody may wait for any of them.
+_AT_ONCE = 8
 _NEWEST_PARTS = 2
 _NOTE_BYTES = 128  # room for the line that says why the log goes on elsewhere
 
@@ -24,8 +26,8 @@ _NOTE_BYTES = 128  # room for the line that says why the log goes on elsewhere
 class LogWriter:
     """Append pieces to a log; they are in the file after 64 KiB or 100 ms, whichever comes first.
 
-    The first after a silence of 100 ms are due at once: somebody may be waiting for them. The caller asks
-    ``due_in`` how long it may wait, and calls ``flush_if_due`` then.
+    The first after a silence are due at once: up to eight batches may follow each other sooner. The caller
+    asks ``due_in`` how long it may wait, and calls ``flush_if_due`` then.
 
     What stands in the file survives every end of this process. A power cut takes what the disk has not yet:
     the lines of the last 5.1 s (``logsync.EVERY`` and the batch), and of the time that the disk took to write
@@ -128,7 +130,9 @@ class LogWriter:
         if not pieces or self._failed:
             return
         batch = b"".join(pieces)  # of a single one that is the piece itself
-        self._rests_until = time.monotonic() + _BATCH_SECONDS
+        now = time.monotonic()
+        rested = min(max(self._rests_until, now - (_AT_ONCE - 1) * _BATCH_SECONDS), now)
+        self._rests_until = rested + _BATCH_SECONDS
         try:
             if self._full(len(batch)):
                 self._go_on_in_a_new_part(times[0])

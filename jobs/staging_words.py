@@ -34,14 +34,18 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _DF = re.compile(r" [0-9]{1,15} +-?[0-9]{1,15} +(-?[0-9]{1,15}) +[0-9-]{1,4}%? +/")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-# One function: the shell reads it whole before it says anything, so that neither end waits for the other.
+# One function: the shell reads it whole before it says anything, so that neither end waits for the other. A
+# checksum is not captured first, and no folder entered by a shell of its own: a small board takes a
+# millisecond for each process.
 _FRAME = """\
 exec 2>/dev/null
 LC_ALL=C
 export LC_ALL
 tell() {{ printf '\\n{word}\\t%s\\t%s\\t%s\\n' "$1" "$2" "$3"; }}
-sum() {{ sha256sum <"$1" || openssl dgst -r -sha256 <"$1"; }}
-told() {{ tell sum "$1" "$(sum "$2")"; }}
+told() {{
+  printf '\n{word}\tsum\t%s\t' "$1"
+  sha256sum <"$2" || openssl dgst -r -sha256 <"$2"
+}}
 free() {{ tell free "$(df -kP "$HOME" | tail -n 1)"; }}
 {functions}main() {{
 :
@@ -121,13 +125,13 @@ def look(questions: Questions, token: str) -> str:
     """Write what a node is asked first: what it shares, and what it has at the same path."""
     mark = MARK.format(token=token)
     lines = [f"marked {number} {_quoted(folder / mark)}" for number, folder in enumerate(questions.marked)]
-    lines.append(f"(cd {_quoted(questions.cwd)}) && tell directory there")
     for number, item in enumerate(questions.items):
         covering = questions.covering(item.path)
         # what is shared is the same: no need to read it, which may take minutes over a network
         unless = "" if covering is None else f"[ -e {_quoted(questions.marked[covering] / mark)} ] || "
         right = "-x" if item.executable else "-r"
         lines.append(f"{unless}same {number} {item.size} {_quoted(item.path)} {right}")
+    lines.append(f"cd {_quoted(questions.cwd)} && tell directory there")
     return _FRAME.format(word=_WORD, functions=_LOOK, lines="\n".join(lines))
 
 

@@ -13,8 +13,8 @@ from sciabc_tui.head.ports import Hub
 LEAST = 0.05
 """Seconds between two looks, in the long run: of what is written in between one look makes one piece."""
 
-AT_ONCE = 4
-"""Looks that may follow each other sooner, after a silence: a job begins in several steps."""
+AT_ONCE = 8
+"""Looks that may follow each other sooner, after a silence: a job begins in steps, its ranks one by one."""
 
 
 class LogNews:

@@ -1,11 +1,12 @@
 """How soon a job's first line is there: from its submission, against bare mpirun with the same arguments.
 
-    python tests/bench/submit.py [--rounds 15] [--nodes 4] [--launcher open-mpi-5]
+    python tests/bench/submit.py [--rounds 15] [--nodes 4] [--launcher open-mpi-5] [--apart]
 
-In the lab, on real sshd: needs root. One rank on each of so many machines (the head is one of them). Rounds
-alternate: a client submits the job and follows its log until rank 0's first line is in its hands; and the
-very command line of such a job (its plan's argv, environment, hostfile and ssh configuration) is started by
-hand and read through a pipe. Two programs: `sh` prints at once, `mpi` prints behind a barrier of mpi4py.
+In the lab, on real sshd: needs root. One rank on each of so many machines: the head, which has rank 0 then,
+is one of them, or with --apart all are reached over ssh, rank 0's too. Rounds alternate: a client submits the
+job and follows its log until rank 0's first line is in its hands; and the very command line of such a job
+(its plan's argv, environment, hostfile and ssh configuration) is started by hand and read through a pipe. Two
+programs: `sh` prints at once, `mpi` prints behind a barrier of mpi4py.
 """
 
 import argparse
@@ -39,7 +40,9 @@ from sciabc_tui.config import load
 
 program, launcher, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 client = Client(load().settings.paths.socket)
-request = SubmitJob(program, per_node=1, launcher=launcher, cwd=os.path.expanduser("~"))
+request = SubmitJob(
+    program, per_node=1, launcher=launcher, cwd=os.path.expanduser("~"), exclude=tuple(sys.argv[5:])
+)
 jobs = Path(sys.argv[4])
 
 def submitted():
@@ -89,7 +92,8 @@ def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description="Measure what the program adds to a launch.")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--nodes", type=int, default=4, help="machines in all")
+    parser.add_argument("--nodes", type=int, default=4, help="machines that compute")
+    parser.add_argument("--apart", action="store_true", help="the head is not one of them")
     parser.add_argument("--launcher", type=Launcher, choices=[*Launcher], action="append")
     options = parser.parse_args()
     if lacks := missing():
@@ -100,13 +104,13 @@ def main() -> int:
         if launcher.lacks:
             print(launcher.lacks)
         else:
-            measure(launcher, options.nodes, options.rounds)
+            measure(launcher, options.nodes, options.rounds, apart=options.apart)
     return 0
 
 
-def measure(launcher: Launcher, machines: int, rounds: int) -> None:
+def measure(launcher: Launcher, machines: int, rounds: int, *, apart: bool) -> None:
     """Measure one launcher in a lab of its own."""
-    with Lab(nodes=machines - 1, shown=launcher.shown) as lab:
+    with Lab(nodes=machines if apart else machines - 1, shown=launcher.shown) as lab:
         flight = Flight(lab, environment(launcher))
         flight.up()
         flavour = "mpich" if launcher is Launcher.MPICH else "openmpi"
@@ -119,6 +123,7 @@ def measure(launcher: Launcher, machines: int, rounds: int) -> None:
                 [
                     *(sys.executable, "-c", _MEASURE, program, flavour, str(rounds)),
                     f"{HOME}/.local/state/sciabc/jobs",
+                    *(["head"] if apart else []),
                 ],
                 env=flight.env,
                 cwd=str(REPOSITORY),
@@ -128,7 +133,8 @@ def measure(launcher: Launcher, machines: int, rounds: int) -> None:
             ours, plain = (statistics.median(pair[which] for pair in pairs) for which in (0, 1))
             ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
             print(
-                f"{launcher.value}, {name}: submitted {ours:.3f} s, bare {plain:.3f} s, "
+                f"{launcher.value}, {name}{', apart' if apart else ''}: submitted {ours:.3f} s, "
+                f"bare {plain:.3f} s, "
                 f"ratio of medians {ours / plain:.2f}, median ratio {ratio:.2f}",
                 flush=True,
             )

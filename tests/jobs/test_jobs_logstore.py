@@ -80,16 +80,16 @@ def test_a_record_in_the_making_waits(tmp_path: Path) -> None:
 def test_small_lines_are_flushed_together_after_a_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first after a silence is due at once; what follows it together, at most 100 ms later."""
+    """The first eight after a silence are due at once; what follows them together, at most 100 ms later."""
     path = tmp_path / "log"
     now = 100.0
     monkeypatch.setattr("jobs.logwriter.time", SimpleNamespace(monotonic=lambda: now))
     with LogWriter(path, lambda: 0.0) as log:
         assert log.due_in() is None
-        log.add([Piece(0, Stream.OUT, b"first", joined=False)])
-        log.flush_if_due()
-        first = path.read_bytes()
-        assert first.endswith(b"first\n")
+        for number in range(8):  # the ranks of a job that begins
+            log.add([Piece(number, Stream.OUT, b"up", joined=False)])
+            log.flush_if_due()
+            assert path.read_bytes().count(b"\n") == number + 1
         log.add([Piece(0, Stream.OUT, b"a", joined=False)])
         log.add([Piece(1, Stream.OUT, b"b", joined=False)])
         due = log.due_in()
@@ -97,11 +97,33 @@ def test_small_lines_are_flushed_together_after_a_moment(
         assert 0.0 < due <= 0.1
         now += due - 0.001
         log.flush_if_due()
-        assert path.read_bytes() == first
+        assert path.read_bytes().count(b"\n") == 8
         now += 0.002
         log.flush_if_due()
-        assert path.read_bytes().count(b"\n") == 3
+        assert path.read_bytes().count(b"\n") == 10
         assert log.due_in() is None
+
+
+def test_who_prints_all_the_time_is_flushed_ten_times_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither much that was written by its size nor a long silence counts for more than it should."""
+    now = 100.0
+    monkeypatch.setattr("jobs.logwriter.time", SimpleNamespace(monotonic=lambda: now))
+    with LogWriter(tmp_path / "log", lambda: 0.0) as log:
+        for _ in range(100):
+            log.add([Piece(0, Stream.OUT, b"x" * 65536, joined=False)])
+        log.add([Piece(0, Stream.OUT, b"small", joined=False)])
+        assert log.due_in() == pytest.approx(0.1)
+        now += 1000.0
+        flushed = 0
+        for _ in range(1000):  # a line each millisecond
+            now += 0.001
+            if log.due_in() == 0.0:
+                log.flush()
+                flushed += 1
+            log.add([Piece(0, Stream.OUT, b"line", joined=False)])
+        assert 16 <= flushed <= 18
 
 
 def test_much_is_flushed_at_once(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ def main() -> int:
     parser.add_argument("--held-lock", type=int, metavar="FD", help="a descriptor that holds its lock")
     options = parser.parse_args()
     wire: int | None = options.stand_by
+    if wire is not None or options.held_lock is not None:
+        _detach()
     taken = Taken(options.folder, options.held_lock) if wire is None else _taken_over(wire)
     if taken is None:
         return 0
@@ -55,7 +57,6 @@ def main() -> int:
             hold(folder)
         else:
             fcntl.fcntl(held, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # the launcher must not inherit it
-            _detach()
         _run(folder)
     except JobsError as error:
         sys.stderr.write(f"{error}\n")

@@ -29,6 +29,9 @@ MARK = ".sciabc-{token}.mark"
 """The name of a mark: an empty file that is there only while nodes look for it."""
 
 _WORD = "sciabc-staging"
+ENDED = f"\n{_WORD}\tend\t\t\n".encode()
+"""The last that a node says; its shell takes a moment more to be gone."""
+
 _MOST = 200
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _DF = re.compile(r" [0-9]{1,15} +-?[0-9]{1,15} +(-?[0-9]{1,15}) +[0-9-]{1,4}%? +/")
@@ -43,7 +46,7 @@ LC_ALL=C
 export LC_ALL
 tell() {{ printf '\\n{word}\\t%s\\t%s\\t%s\\n' "$1" "$2" "$3"; }}
 told() {{
-  printf '\n{word}\tsum\t%s\t' "$1"
+  printf '\\n{word}\\tsum\\t%s\\t' "$1"
   sha256sum <"$2" || openssl dgst -r -sha256 <"$2"
 }}
 free() {{ tell free "$(df -kP "$HOME" | tail -n 1)"; }}

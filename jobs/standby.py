@@ -6,6 +6,7 @@ long as a launcher takes. One that has begun before takes over in a few millisec
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -28,13 +29,13 @@ class Standby:
     @property
     def waits(self) -> bool:
         """Whether a runner waits."""
-        waiting = self._waiting
-        return waiting is not None and waiting[0].poll() is None
+        with self._lock:
+            return self._waits()
 
     def prepare(self) -> None:
         """Let a runner begin, unless one waits already; where that can't be, launches just take longer."""
         with self._lock:
-            if not self.waits:
+            if not self._waits():
                 self._let_go()
                 with contextlib.suppress(OSError):
                     self._waiting = _begun()
@@ -54,7 +55,7 @@ class Standby:
                     taken = _handed_over(folder, wire)
                     answer = _answer(wire) if taken else b""
             finally:
-                process.wait()  # it ends when it has an attempt, and when it can get none
+                process.wait()  # it has left its work to a child of its own: see jobs.runner
             if taken:
                 return detach.stands(folder, answer)
         return detach.launch(folder)  # there was none, or it was killed
@@ -64,11 +65,20 @@ class Standby:
         with self._lock:
             self._let_go()
 
+    def _waits(self) -> bool:
+        if self._waiting is None:
+            return False
+        ear = select.poll()
+        ear.register(self._waiting[1], 0)
+        return not ear.poll(0)  # it hangs up when it is gone
+
     def _let_go(self) -> None:
         if self._waiting is not None:
             process, wire = self._waiting
             self._waiting = None
-            wire.close()  # it ends when nobody can give it anything
+            with wire:
+                wire.shutdown(socket.SHUT_WR)  # it ends when nobody can give it anything
+                _answer(wire)
             process.wait()
 
 

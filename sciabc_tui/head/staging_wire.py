@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 import paramiko
 
 from jobs.staging import Item
+from jobs.staging_words import ENDED
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.keys import Transport
@@ -72,7 +73,7 @@ class Wire:
             channel.exec_command("exec sh -s")
             channel.sendall(script.encode())
             channel.shutdown_write()
-            while data := channel.recv(_PIECE):
+            while not said.endswith(ENDED) and (data := channel.recv(_PIECE)):
                 said += data
                 if len(said) > _MOST_SAID:
                     raise ContactFailed("it talks without end")

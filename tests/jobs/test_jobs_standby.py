@@ -1,6 +1,8 @@
 """The runner that waits for its attempt: it is a runner like any other, and nobody is left waiting."""
 
+import contextlib
 import os
+import secrets
 import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -19,11 +21,13 @@ EndOf = Callable[[int, Path], AttemptStatus]
 StartPython = Callable[..., tuple[int, Path]]
 
 _FOREVER = "import signal; print('up'); signal.pause()"
+_MARK = "SCIABC_TEST_STANDBY"
 
 
 @pytest.fixture
-def standby() -> Generator[Standby]:
+def standby(monkeypatch: pytest.MonkeyPatch) -> Generator[Standby]:
     """One that keeps no runner yet."""
+    monkeypatch.setenv(_MARK, secrets.token_hex(16))
     standby = Standby()
     try:
         yield standby
@@ -31,11 +35,26 @@ def standby() -> Generator[Standby]:
         standby.close()
 
 
+def _begun() -> list[int]:
+    """Give the processes of this test that began as one that waits; some may have an attempt by now."""
+    mark, found = f"{_MARK}={os.environ[_MARK]}".encode(), list[int]()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            waits = b"--stand-by" in (entry / "cmdline").read_bytes().split(b"\0")
+            if waits and mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
 def _waiting() -> list[int]:
-    """Give our children that wait for an attempt."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return [pid for pid, line in lines.items() if b"--stand-by" in line]
+    """Give those that nobody waits for."""
+    return [pid for pid in _begun() if _parent(pid) not in {os.getpid(), None}]
+
+
+def _parent(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[1])
+    return None
 
 
 def test_the_one_that_waits_runs_the_attempt(
@@ -47,7 +66,8 @@ def test_the_one_that_waits_runs_the_attempt(
     until(lambda: len(_waiting()) == 1)
     pid = standby.launch(folder)
     assert runner_alive(folder)
-    assert not _waiting()
+    assert pid in _waiting()
+    assert all(_parent(each) != os.getpid() for each in _begun())  # for a moment the launcher is its twin
     standby.close()
     log = AttemptFiles(folder).log
     until(lambda: log.exists() and b"up" in log.read_bytes())
@@ -71,15 +91,20 @@ def test_the_end_is_told_as_ever(
 
 def test_only_one_waits(standby: Standby, until: Until) -> None:
     """Asked twice, one runner waits; closed, none."""
-    standby.prepare()
+    assert not standby.waits
     standby.prepare()
     until(lambda: len(_waiting()) == 1)
+    standby.prepare()
+    assert standby.waits
+    assert len(_waiting()) == 1
     standby.close()
-    assert not _waiting()
+    assert not standby.waits
+    until(lambda: not _begun())
 
 
+@pytest.mark.parametrize("again", [True, False])
 def test_a_killed_one_is_replaced(
-    standby: Standby, start_python: StartPython, end_of: EndOf, until: Until
+    standby: Standby, start_python: StartPython, end_of: EndOf, until: Until, again: bool
 ) -> None:
     """When the one that waits was killed, the attempt runs all the same."""
     _, folder = start_python("pass", launched=False)
@@ -87,17 +112,22 @@ def test_a_killed_one_is_replaced(
     until(lambda: len(_waiting()) == 1)
     (pid,) = _waiting()
     os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    until(lambda: not standby.waits)
+    if again:
+        standby.prepare()
+        until(lambda: len(set(_waiting()) - {pid}) == 1)
     assert end_of(standby.launch(folder), folder).state is JobState.COMPLETED
 
 
-def test_an_attempt_has_one_runner(standby: Standby, start_python: StartPython, end_of: EndOf) -> None:
+def test_an_attempt_has_one_runner(
+    standby: Standby, start_python: StartPython, end_of: EndOf, until: Until
+) -> None:
     """A second launch of the same attempt is refused, and the runner that waited is not left behind."""
     pid, folder = start_python(_FOREVER)
     standby.prepare()
     with pytest.raises(StoreError, match="has a runner already"):
         standby.launch(folder)
-    assert not _waiting()
+    until(lambda: not _begun())
     assert cancel(folder)
     end_of(pid, folder)
 

@@ -131,6 +131,7 @@ class LogWriter:
             return
         batch = b"".join(pieces)  # of a single one that is the piece itself
         now = time.monotonic()
+        # a batch costs a rest of 100 ms; a silence saves up for eight of them, and nobody owes more than one
         rested = min(max(self._rests_until, now - (_AT_ONCE - 1) * _BATCH_SECONDS), now)
         self._rests_until = rested + _BATCH_SECONDS
         try:

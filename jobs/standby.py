@@ -68,9 +68,11 @@ class Standby:
     def _waits(self) -> bool:
         if self._waiting is None:
             return False
+        process, wire = self._waiting
+        process.poll()  # no zombie is left of it, once its child waits
         ear = select.poll()
-        ear.register(self._waiting[1], 0)
-        return not ear.poll(0)  # it hangs up when it is gone
+        ear.register(wire, 0)
+        return not ear.poll(0)  # whoever waits hangs up when it is gone
 
     def _let_go(self) -> None:
         if self._waiting is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 from concurrent.futures import Executor
 from pathlib import Path
@@ -10,6 +11,9 @@ from jobs import detach
 from jobs.attempt import Order, read_runner, write_order
 from jobs.errors import JobsError
 from sciabc_tui.head.ports import Attempt
+
+# What pidfd_open(2) says of a number that is nobody's, and of a thread's: EINVAL, or ENOENT (Linux 6.18).
+_NO_PROCESS = {errno.ESRCH, errno.EINVAL, errno.ENOENT}
 
 BEGINNING = 0.1
 """Seconds between two looks at a runner that begins; it takes about two of them."""
@@ -53,12 +57,21 @@ def _begins(attempt: Attempt) -> bool:
 
 
 def _living(attempt: Attempt) -> int | None:
-    with contextlib.suppress(JobsError, ProcessLookupError):
+    with contextlib.suppress(JobsError):
         runner = read_runner(attempt.folder)
-        if runner is not None:
-            descriptor = os.pidfd_open(runner.pid)
-            # the lock is the proof: the pid may be somebody else's by now
+        # the lock is the proof: the number may be another process's by now, or a thread's
+        if runner is not None and (descriptor := _opened(runner.pid)) is not None:
             if detach.runner_alive(attempt.folder):
                 return descriptor
             os.close(descriptor)
     return None
+
+
+def _opened(pid: int) -> int | None:
+    """Give a descriptor of a process; None if no process has that number."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno not in _NO_PROCESS:
+            raise
+        return None

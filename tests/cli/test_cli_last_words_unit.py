@@ -95,18 +95,15 @@ def driven(unit: UnitRunner, world: Umock) -> None:
     world.until(lambda seen: bool(seen.reports))
 
 
-def environments(unit: UnitRunner) -> list[str]:
-    """Give the environments of the service's children, whichever of its threads started them.
-
-    Threads and children may end meanwhile. A child that did not begin its own program yet (execve(2)) has
-    still the service's command line, and environment.
-    """
-    own, found = Path(f"/proc/{unit.pid}/cmdline").read_bytes(), list[str]()
-    for path in Path(f"/proc/{unit.pid}/task").glob("*/children"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            for pid in path.read_text(encoding="utf-8").split():
-                if Path(f"/proc/{pid}/cmdline").read_bytes() != own:  # looked at first
-                    found.append(Path(f"/proc/{pid}/environ").read_text(encoding="utf-8"))
+def runner_environments(home: Path) -> list[str]:
+    """Give the environments of the service's runners, known by their home: they are not its children."""
+    found = list[str]()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # gone meanwhile
+            if b"jobs.runner" in (process / "cmdline").read_bytes().split(b"\0"):
+                environ = (process / "environ").read_text(encoding="utf-8")
+                if f"\0HOME={home}\0" in f"\0{environ}":
+                    found.append(environ)
     return found
 
 
@@ -172,15 +169,15 @@ def test_a_device_that_hangs_does_not_keep_systemd_waiting(
 
 
 @on_any_glass
-def test_what_systemd_tells_the_service_is_not_told_to_its_children(unit: UnitRunner, world: Umock) -> None:
+def test_what_systemd_tells_the_service_is_not_told_to_its_children(
+    unit: UnitRunner, world: Umock, home: Path
+) -> None:
     """A job's program that speaks to systemd must not speak for the service."""
     driven(unit, world)
-    children: list[str] = []
     # the next job's runner; it inherits what a job inherits
-    world.until(
-        lambda _: bool(children.extend(environments(unit)) or any("\0HOME=" in it for it in children))
-    )
-    assert not any("NOTIFY_SOCKET" in environ or "WATCHDOG" in environ for environ in children)
+    runners: list[str] = []
+    world.until(lambda _: bool(runners.extend(runner_environments(home)) or runners))
+    assert not any("NOTIFY_SOCKET" in environ or "WATCHDOG" in environ for environ in runners)
 
 
 def test_a_service_that_is_stopped_says_so(unit: UnitRunner, world: Umock) -> None:

@@ -47,7 +47,7 @@ def main() -> int:
     options = parser.parse_args()
     wire: int | None = options.stand_by
     if wire is not None or options.held_lock is not None:
-        _detach()
+        _detach()  # before there is work, which would wait for it
     taken = Taken(options.folder, options.held_lock) if wire is None else _taken_over(wire)
     if taken is None:
         return 0

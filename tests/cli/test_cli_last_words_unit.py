@@ -21,6 +21,7 @@ from sciabc_tui.cli.unit_plan import make_plan
 from tests.cli.shell import ROOT
 from tests.cli.unit_runner import UnitRunner
 from tests.hw.umock import Seen, Umock, need_umockdev
+from tests.lab.procs import carriers, members, namespace
 
 WITHIN = 2.0
 """Seconds from the kill to the last words."""
@@ -98,12 +99,10 @@ def driven(unit: UnitRunner, world: Umock) -> None:
 def runner_environments(home: Path) -> list[str]:
     """Give the environments of the service's runners, known by their home: they are not its children."""
     found = list[str]()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # gone meanwhile
-            if b"jobs.runner" in (process / "cmdline").read_bytes().split(b"\0"):
-                environ = (process / "environ").read_text(encoding="utf-8")
-                if f"\0HOME={home}\0" in f"\0{environ}":
-                    found.append(environ)
+    for process in carriers(members(namespace(os.getpid(), "pid") or ""), f"HOME={home}\0"):
+        if "jobs.runner" in process.command.split():
+            with suppress(OSError):  # gone meanwhile
+                found.append(Path(f"/proc/{process.pid}/environ").read_text(encoding="utf-8"))
     return found
 
 

@@ -15,6 +15,7 @@ from jobs.detach import cancel, runner_alive
 from jobs.errors import StoreError
 from jobs.standby import Standby
 from jobs.states import JobState
+from tests.lab.procs import carriers, members, namespace
 
 Until = Callable[[Callable[[], bool]], None]
 EndOf = Callable[[int, Path], AttemptStatus]
@@ -37,13 +38,8 @@ def standby(monkeypatch: pytest.MonkeyPatch) -> Generator[Standby]:
 
 def _begun() -> list[int]:
     """Give the processes of this test that began as one that waits; some may have an attempt by now."""
-    mark, found = f"{_MARK}={os.environ[_MARK]}".encode(), list[int]()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            waits = b"--stand-by" in (entry / "cmdline").read_bytes().split(b"\0")
-            if waits and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-    return found
+    mark, everyone = f"{_MARK}={os.environ[_MARK]}", members(namespace(os.getpid(), "pid") or "")
+    return [each.pid for each in carriers(everyone, mark) if "--stand-by" in each.command.split()]
 
 
 def _waiting() -> list[int]:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
+from jobs.errors import StoreError
 from jobs.retention import parse_keep
 from jobs.standby import Standby
 from jobs.store import JobStore
@@ -136,6 +137,8 @@ async def _serve(settings: Settings, state_dir: Path, herald: Herald, *, linger:
         )
         works = world.works(hub, dispatcher, added)
         head = HeadService(hub, dispatcher, events, added, historian, world.preflight, works)
+        with contextlib.suppress(StoreError):  # the queue tells of it, when it tries again
+            await dispatcher.load()  # whoever was connected must not find all jobs gone for a moment
         async with ApiServer(head, settings.paths.socket) as server:
             vitals = (membership(hub), api(settings.paths.socket), Disk(disk, clock).vital)
             await _until_told(parts, hub, server, herald, vitals, clock=clock, linger=linger)

@@ -73,10 +73,22 @@ class Dispatcher:
         self._users = users
         self._clock = clock
         self._watchman = Watchman(hub, runs, ledger, clock)
+        self._loaded: tuple[JobRecord, ...] | None = None
+
+    async def load(self) -> None:
+        """Show the jobs of earlier runs of the service, before anybody may look.
+
+        Raises:
+            StoreError: They can't be read; `run` tries again, and tells of it.
+        """
+        self._loaded = await self._ledger.load()
 
     async def run(self, hub: Hub) -> None:
-        """Load the jobs, adopt those that run, then start what fits, for as long as the service lives."""
-        unfinished = await self._ledger.load()
+        """Adopt the jobs that run, then start what fits, for as long as the service lives."""
+        # begun anew after a failure, it no longer trusts what it read at first
+        unfinished, self._loaded = self._loaded, None
+        if unfinished is None:
+            unfinished = await self._ledger.load()
         async with asyncio.TaskGroup() as group:
             for record in unfinished:
                 if record.state is StoredState.RUNNING:

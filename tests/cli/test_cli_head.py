@@ -5,14 +5,21 @@ import signal
 import subprocess
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from jobs.errors import JobsError
 from jobs.launchers import detect
+from jobs.spec import JobSpec
+from jobs.states import JobState
+from jobs.store import JobRecord, JobStore
+from sciabc_tui.api.client import Client
+from sciabc_tui.cluster.state import JOBS_LENGTH, State
+from sciabc_tui.errors import ServiceUnavailable
 from tests.cli.shell import Shell
+from tests.lab.procs import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,6 +50,13 @@ def until_it_began(shell: Shell) -> None:
         assert time.monotonic() < deadline, logs.stderr
 
 
+def first_look(socket: Path, seen: list[State]) -> bool:
+    """Keep the first state that a service tells; return whether it told one."""
+    with suppress(ServiceUnavailable):
+        seen.append(next(Client(socket).watch()))
+    return bool(seen)
+
+
 def needs_mpi() -> None:
     """Skip with the reason where no mpirun is."""
     try:
@@ -64,6 +78,24 @@ def test_the_head_is_a_live_node_and_ends_in_order(shell: Shell) -> None:
         process.communicate(timeout=15)
         assert process.returncode == 0
         assert not socket.exists()
+
+
+def test_the_first_look_at_a_new_service_has_the_jobs_of_the_one_before(shell: Shell, home: Path) -> None:
+    """Whoever reconnects at once finds them all: none is gone for the moment until they are read."""
+    state = home / "state"
+    state.mkdir(exist_ok=True)
+    with JobStore(state / "jobs.sqlite") as store:
+        for number in range(JOBS_LENGTH):  # megabytes of variables: to read them takes longer than to connect
+            spec = JobSpec("hello", env={f"VARIABLE_{number}": "x" * 50_000})
+            store.update(JobRecord(store.add(spec, 1.0), spec, JobState.CANCELLED, 1.0, ended_at=2.0))
+    process = shell.start("head")
+    try:
+        seen: list[State] = []
+        assert until(lambda: first_look(home / "run" / "api.sock", seen), timeout=60.0)
+        assert len(seen[0].jobs) == JOBS_LENGTH
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_without_mpi_nothing_is_launched_and_the_next_step_is_named(shell: Shell, tmp_path: Path) -> None:

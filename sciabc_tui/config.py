@@ -354,22 +354,23 @@ def _leaves(settings: Settings) -> list[tuple[str, str, object]]:
 
 
 def _effective(settings: Settings, sources: Mapping[str, str]) -> list[Setting]:
+    about = {
+        name: _about(cast("type[Struct]", type(getattr(settings, name))))
+        for name in settings.__struct_fields__
+    }
     return [
         Setting(
-            f"{section}.{key}",
-            value,
-            sources.get(f"{section}.{key}", "default"),
-            _about(settings, section, key),
+            f"{section}.{key}", value, sources.get(f"{section}.{key}", "default"), about[section].get(key, "")
         )
         for section, key, value in _leaves(settings)
     ]
 
 
-def _about(settings: Settings, section: str, key: str) -> str:
-    kind = cast("type[Struct]", type(getattr(settings, section)))
-    hints = get_type_hints(kind, include_extras=True)
-    notes = get_args(hints[key])[1:]
-    return next((note.description or "" for note in notes if isinstance(note, Meta)), "")
+def _about(section: type[Struct]) -> dict[str, str]:
+    """Give what each key of a section is for."""
+    hints = get_type_hints(section, include_extras=True)
+    notes = ((key, note) for key in hints for note in get_args(hints[key])[1:])
+    return {key: note.description or "" for key, note in notes if isinstance(note, Meta)}
 
 
 def _explain(error: msgspec.ValidationError) -> str:

@@ -1,19 +1,15 @@
 """The standard library's HTTP client, loaded without TLS.
 
-Nothing is encrypted on a Unix socket, and to load `ssl` takes a tenth of a short command's whole time. A None
-in `sys.modules` makes this an interpreter without it (Python reference, 5.3.1), which `http.client` can be.
+Nothing is encrypted on a Unix socket, and to load `ssl` takes a tenth of a short command's whole time.
+`http.client` can do without it; where something else has loaded it already there is nothing to save.
 """
 
 import sys
+from contextlib import nullcontext
 
-_NAME = "ssl"
-_HIDDEN = _NAME not in sys.modules
-if _HIDDEN:
-    sys.modules[_NAME] = None  # pyright: ignore[reportArgumentType] - the module cache allows it
-try:
+from sciabc_tui.lean import without
+
+with nullcontext() if "ssl" in sys.modules else without("ssl"):
     from http.client import HTTPConnection, HTTPException, HTTPResponse
-finally:
-    if _HIDDEN:
-        del sys.modules[_NAME]
 
 __all__ = ["HTTPConnection", "HTTPException", "HTTPResponse"]

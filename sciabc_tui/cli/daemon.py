@@ -5,13 +5,16 @@ only a command line needs: that is 8 MB.
 """
 
 import contextlib
+import gc
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from sciabc_tui.cli.harmless import one_line
+from sciabc_tui.lean import without
 
 FAILED = 1
 
@@ -57,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A pipe of our own: whoever waits is told why, also when the service fails before it can.
     waiting = None if options.ready_fd is None else os.dup(options.ready_fd)
     try:
+        load_code()
         from sciabc_tui.cli.wire import run_head  # noqa: PLC0415 - as above
         from sciabc_tui.config import load  # noqa: PLC0415 - as above
 
@@ -69,6 +73,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if waiting is not None:
             os.close(waiting)
     return 0
+
+
+def load_code() -> None:
+    """Load the service's code, without a fifth of it that it never uses.
+
+    Nobody looks for garbage meanwhile, nor ever in what the imports made, which stays.
+    """
+    gc.disable()
+    try:
+        with without("invoke"):  # paramiko would run `Match exec` of an ssh_config by it
+            import_module("sciabc_tui.head.keys")
+        for name in ("asyncio", "urllib.request"):  # they keep their TLS
+            import_module(name)
+        with without("ssl"):  # aiohttp would read the system's certificates; here it serves a Unix socket
+            import_module("sciabc_tui.api.server")
+        import_module("sciabc_tui.cli.wire")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _tell(error: Exception, waiting: int | None, *, debug: bool) -> int:

@@ -73,7 +73,7 @@ def test_who_says_goodbye_has_left(lab: LabFactory) -> None:
     flight = Flight(lab(nodes=2), ENV)
     flight.up("node01", "node02")
     flight.run("nodes", "forget", "node02")
-    flight.until("words['node02'] == 'new' and " + KEYS_READ)
+    flight.until("words.get('node02') == 'new' and " + KEYS_READ)
     with flight.watch() as watch:
         for name in ("node01", "node02"):
             began = time.monotonic()

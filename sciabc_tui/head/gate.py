@@ -20,10 +20,11 @@ from typing import Any
 
 from typing_extensions import override
 
+from jobs.allowance import Allowance
 from sciabc_tui.cluster.durations import Instant
-from sciabc_tui.head.allowance import Allowance, Turns
 from sciabc_tui.head.ingress import Ground
 from sciabc_tui.head.ports import Clock
+from sciabc_tui.head.turns import Turns
 
 SENDERS_LIMIT = 1024
 """How many senders are kept in mind; beyond that the one that was silent longest is forgotten."""

@@ -20,10 +20,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from jobs.allowance import Allowance
 from sciabc_tui.cluster.changes import SightingRefused
 from sciabc_tui.cluster.durations import Instant
 from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
-from sciabc_tui.head.allowance import Allowance
 from sciabc_tui.head.ingress import ADDRESS_LIMIT, Itself, Refused, Verdict, handle, printable
 
 KNOWN_LIMIT = 4096

@@ -1,9 +1,9 @@
 """What discovery keeps in mind: each thing is told once, and a flood costs a fixed amount of memory."""
 
+from jobs.allowance import Allowance
 from sciabc_tui.cluster.changes import SightingRefused
 from sciabc_tui.cluster.node import Origin
 from sciabc_tui.cluster.observations import Goodbye, Heard, Sighted
-from sciabc_tui.head.allowance import Allowance
 from sciabc_tui.head.ingress import Itself, handle, refusal
 from sciabc_tui.head.sightings import NEWCOMERS_AT_ONCE, REFUSED_LIMIT, RESERVE, Sightings
 

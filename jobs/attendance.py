@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Self
 
 from jobs import procs
+from jobs.allowance import Allowance
 from jobs.attempt import AttemptPlan, Order
 from jobs.cuts import Cuts
 from jobs.launchers import Flavour
@@ -32,6 +33,10 @@ _TRICKLE_BYTES = 64 * 1024
 _GATHER_SECONDS = 0.005
 # But not when much came just before: 200 MB/s fill the pipe in 5 ms, and the launcher would wait for us.
 _SHORT_GATHER_SECONDS = 0.001
+# Nor after the first few short reads: a job begins with a word of each rank, one soon after the other, and
+# somebody may wait for any of them. A pause of so many seconds gives the right to one more, up to so many.
+_AT_ONCE = 16
+_EARNED_SECONDS = 0.02
 # How long the launcher's output is read on after its end, should a process that can't be killed hold it open.
 _DRAIN_SECONDS = 1.0
 # How long a launcher may take that lost a node, whose end must stand in 3 s. MPICH's is gone within 20 ms.
@@ -81,6 +86,7 @@ class Attendance:
         self._last_words = b""
         self._trickles = False
         self._streams = False
+        self._soon = Allowance(_AT_ONCE, 1 / _EARNED_SECONDS, time.monotonic())
         self._hung = False
         self._pidfd = os.pidfd_open(process.pid)
         limit = plan.time_limit
@@ -124,7 +130,7 @@ class Attendance:
                 react(key.fd)
             self._log.flush_if_due()
             self._keep_deadlines()
-            if self._trickles:
+            if self._trickles and not self._soon.take(time.monotonic()):
                 gather = _SHORT_GATHER_SECONDS if streamed else _GATHER_SECONDS
                 select.select([cancel, self._pidfd], [], [], gather)
         for descriptor, splitter in self._splitters.items():

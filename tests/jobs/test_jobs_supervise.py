@@ -331,6 +331,22 @@ def test_other_nodes_are_clean_when_the_end_stands(
     assert not staged.exists()
 
 
+def test_the_first_words_after_a_silence_are_read_as_they_come(
+    start_python: StartPython, end_of: EndOf
+) -> None:
+    """One rank's word does not make the next one's late: each has its own time, 2 ms after the other."""
+    talks = "for word in range(6): print(turn, word, flush=True); time.sleep(0.002)"
+    code = f"import time\nfor turn in range(10):\n    time.sleep(0.2)\n    {talks}"
+    pid, folder = start_python(code)
+    assert end_of(pid, folder).state is JobState.COMPLETED
+    times: dict[bytes, set[float]] = {}
+    for record in AttemptFiles(folder).log.read_bytes().splitlines():
+        line = parse_line(record)
+        times.setdefault(line.text.split()[0], set()).add(line.at)
+    assert len(times) == 10
+    assert max(map(len, times.values())) >= 5  # on a busy machine not each time
+
+
 def test_a_launcher_that_hangs_after_an_abort_is_ended(start_python: StartPython, end_of: EndOf) -> None:
     """Its own word that a rank aborted is believed; a rank that prints the same is not."""
     words = "MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD"

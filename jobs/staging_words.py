@@ -29,9 +29,6 @@ MARK = ".sciabc-{token}.mark"
 """The name of a mark: an empty file that is there only while nodes look for it."""
 
 _WORD = "sciabc-staging"
-ENDED = f"\n{_WORD}\tend\t\t\n".encode()
-"""The last that a node says; its shell takes a moment more to be gone."""
-
 _MOST = 200
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _DF = re.compile(r" [0-9]{1,15} +-?[0-9]{1,15} +(-?[0-9]{1,15}) +[0-9-]{1,4}%? +/")

@@ -8,6 +8,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import queue
 import socket
 from collections.abc import Iterable
 
@@ -42,6 +43,10 @@ class Transport(paramiko.Transport):
 
     Its thread looks ten times a second whether it should end, which costs a core at 750 nodes. `end` wakes
     it through the socket, so it need not look. The attribute is private: a test holds on to it.
+
+    Attributes:
+        shell: A shell there that waits for a script, if there is one: to begin one takes a board longer than
+            most of what it is asked (`sciabc_tui.head.staging_wire`).
     """
 
     _active_check_timeout = 5.0
@@ -49,6 +54,7 @@ class Transport(paramiko.Transport):
     def __init__(self, connection: socket.socket, *, prefer: str = "") -> None:
         """Take a connected socket and own it; ask for a host key of the kind `prefer`, if there is one."""
         super().__init__(connection, default_window_size=_WINDOW)
+        self.shell: queue.Queue[paramiko.Channel] = queue.Queue(1)
         # a node that stops in the middle of a key exchange must not hold up who writes to it
         self.clear_to_send_timeout = 2.0
         self.banner_timeout = self.auth_timeout = HANDSHAKE_WITHIN

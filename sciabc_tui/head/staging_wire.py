@@ -5,13 +5,14 @@ All of this blocks and belongs in a thread; `Wire.end` may be called from anothe
 
 import contextlib
 import hashlib
+import queue
+import secrets
 import threading
 from collections.abc import Callable, Generator
 
 import paramiko
 
 from jobs.staging import Item
-from jobs.staging_words import ENDED
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.keys import Transport
@@ -61,27 +62,31 @@ class Wire:
     def ask(self, script: str) -> bytes:
         """Let the node's shell read a script; give what that said.
 
+        The shell stays for the next script, of this job or another one, as long as the session does.
+
         Raises:
             ContactFailed: The connection was lost, or `end` was called.
         """
+        end = f"\nsciabc-said {secrets.token_hex(8)}\n".encode()
         said = bytearray()
+        ended = -1
         with self._guarded():
-            channel = self._open()
-            channel.settimeout(_SCRIPT_WITHIN)
-            channel.set_combine_stderr(True)  # it shares the window, which must not fill up unread
-            # through standard input, so that no login shell's quoting rules matter
-            channel.exec_command("exec sh -s")
-            channel.sendall(script.encode())
-            channel.shutdown_write()
-            while not said.endswith(ENDED) and (data := channel.recv(_PIECE)):
+            channel = self._shell()
+            # in a subshell, of which the next script finds nothing; it is read whole before it says a word
+            channel.sendall(b"(\n%s\n) </dev/null\nprintf '%s'\n" % (script.encode(), end))
+            while ended < 0 and (data := channel.recv(_PIECE)):
                 said += data
+                ended = said.find(end, max(0, len(said) - len(data) - len(end)))
                 if len(said) > _MOST_SAID:
                     raise ContactFailed("it talks without end")
             if self._ended.is_set() or not self.transport.is_active():
                 raise ContactFailed("the connection was lost")
             self._channels.remove(channel)
-            channel.close()
-        return bytes(said)
+            if ended >= 0:
+                self._leave(channel)
+            else:  # the shell is gone
+                channel.close()
+        return bytes(said[:ended] if ended >= 0 else said)
 
     def write(self, item: Item, target: str, progress: Callable[[int], None]) -> None:
         """Write a copy of a file; what the node could not store shows in `ask` alone.
@@ -140,8 +145,32 @@ class Wire:
                 raise FileRefused("its sshd_config has no Subsystem sftp") from error
         return self._sftp
 
+    def _shell(self) -> paramiko.Channel:
+        """Take the shell that waits there, or start one."""
+        with contextlib.suppress(queue.Empty):
+            waiting = self.transport.shell.get_nowait()
+            if not waiting.exit_status_ready():
+                return self._used(waiting)
+            waiting.close()
+        channel = self._open()
+        channel.settimeout(_SCRIPT_WITHIN)
+        channel.set_combine_stderr(True)  # it shares the window, which must not fill up unread
+        # through standard input, so that no login shell's quoting rules matter
+        channel.exec_command("exec sh -s")
+        channel.sendall(b"exec 2>&1\n")  # on its own way it might come after the end
+        return channel
+
+    def _leave(self, shell: paramiko.Channel) -> None:
+        """Let it wait for the next script, if none does."""
+        try:
+            self.transport.shell.put_nowait(shell)
+        except queue.Full:
+            shell.close()
+
     def _open(self) -> paramiko.Channel:
-        channel = self.transport.open_session(timeout=_OPEN_WITHIN)
+        return self._used(self.transport.open_session(timeout=_OPEN_WITHIN))
+
+    def _used(self, channel: paramiko.Channel) -> paramiko.Channel:
         self._channels.append(channel)
         if self._ended.is_set():  # by somebody who did not see this one
             channel.close()

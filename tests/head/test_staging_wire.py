@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,10 +67,47 @@ def test_a_script_is_read_and_answers(wire: Wire, sshd: Sshd) -> None:
     assert b"end\n" in wire.ask("dd if=/dev/zero bs=1000 count=300 >&2; echo end")
 
 
+def test_the_shell_waits_for_the_next_script(wire: Wire, stream: Stream) -> None:
+    """To begin one takes longer than to ask; of one script nothing is left for another, of any job."""
+    clean = wire.ask("pwd; umask; echo $said; echo seen >&2")
+    said = wire.ask("echo $PPID $$; cd /; umask 777; said=much; exec 2>/dev/null")
+    wire.end()
+    other = Wire(stream.session)
+    assert other.ask("echo $PPID $$; cd /; umask 777; said=much; exec 2>/dev/null") == said
+    assert other.ask("pwd; umask; echo $said; echo seen >&2") == clean
+    assert stream.session.shell.qsize() == 1
+
+
+def test_a_shell_that_is_gone_is_replaced(wire: Wire, stream: Stream) -> None:
+    """The kernel of a small board may have killed it; so may a script."""
+    first = int(wire.ask("echo $$"))
+    os.kill(first, signal.SIGKILL)
+    waiting = stream.session.shell.queue[0]
+    wait_for(waiting.exit_status_ready, "its end is known")
+    assert int(wire.ask("echo $$")) != first
+    assert wire.ask("echo half; kill -9 $$") == b"half\n"
+    assert wire.ask("echo whole") == b"whole\n"
+
+
+def test_of_shells_that_were_used_at_once_one_waits(stream: Stream) -> None:
+    """Each job has its own as long as it asks; sshd allows ten channels."""
+
+    def asked(_: int) -> bytes:
+        return Wire(stream.session).ask("echo $$; sleep 1")
+
+    with ThreadPoolExecutor(3) as threads:
+        said = set(threads.map(asked, range(3)))
+    assert len(said) == 3
+    assert Wire(stream.session).ask("echo $$") in said
+    assert stream.session.shell.qsize() == 1
+
+
 def test_a_node_that_talks_without_end_is_left(wire: Wire) -> None:
     """It could fill the memory."""
     with pytest.raises(ContactFailed, match="talks without end"):
         wire.ask("yes")
+    wire.end()
+    assert wire.transport.shell.empty()
 
 
 @pytest.mark.parametrize("size", [0, 1, 32 * 1024, 1_000_001])

@@ -67,26 +67,23 @@ class Wire:
         Raises:
             ContactFailed: The connection was lost, or `end` was called.
         """
-        end = f"\nsciabc-said {secrets.token_hex(8)}\n".encode()
-        said = bytearray()
-        ended = -1
+        mark = f"\nsciabc-{secrets.token_hex(8)}\n".encode()
+        unread = bytearray()
         with self._guarded():
-            channel = self._shell()
+            shell = self._shell()
             # in a subshell, of which the next script finds nothing; it is read whole before it says a word
-            channel.sendall(b"(\n%s\n) </dev/null\nprintf '%s'\n" % (script.encode(), end))
-            while ended < 0 and (data := channel.recv(_PIECE)):
-                said += data
-                ended = said.find(end, max(0, len(said) - len(data) - len(end)))
-                if len(said) > _MOST_SAID:
-                    raise ContactFailed("it talks without end")
+            shell.sendall(b"printf '%s'\n(\n%s\n) </dev/null\nprintf '%s'\n" % (mark, script.encode(), mark))
+            _until(mark, shell, unread)
+            shell.settimeout(_SCRIPT_WITHIN)
+            said = _until(mark, shell, unread)
             if self._ended.is_set() or not self.transport.is_active():
                 raise ContactFailed("the connection was lost")
-            self._channels.remove(channel)
-            if ended >= 0:
-                self._leave(channel)
-            else:  # the shell is gone
-                channel.close()
-        return bytes(said[:ended] if ended >= 0 else said)
+            self._channels.remove(shell)
+            if said is not None:
+                self._leave(shell)
+            else:
+                shell.close()
+        return bytes(unread) if said is None else said
 
     def write(self, item: Item, target: str, progress: Callable[[int], None]) -> None:
         """Write a copy of a file; what the node could not store shows in `ask` alone.
@@ -150,6 +147,7 @@ class Wire:
         with contextlib.suppress(queue.Empty):
             waiting = self.transport.shell.get_nowait()
             if not waiting.exit_status_ready():
+                waiting.settimeout(_OPEN_WITHIN)  # it need not begin
                 return self._used(waiting)
             waiting.close()
         channel = self._open()
@@ -198,3 +196,18 @@ class Wire:
             raise
         except OSError as error:
             raise FileRefused(error.strerror or str(error)) from error
+
+
+def _until(mark: bytes, shell: paramiko.Channel, unread: bytearray) -> bytes | None:
+    """Take out what a shell says before a mark, with the mark; None if it is gone without one."""
+    looked = 0
+    while (end := unread.find(mark, looked)) < 0:
+        looked = max(0, len(unread) - len(mark))
+        if not (data := shell.recv(_PIECE)):
+            return None
+        unread += data
+        if len(unread) > _MOST_SAID:
+            raise ContactFailed("it talks without end")
+    said = bytes(unread[:end])
+    del unread[: end + len(mark)]
+    return said

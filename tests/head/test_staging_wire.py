@@ -15,6 +15,7 @@ import pytest
 
 from jobs.staging import Item
 from sciabc_tui.cluster.ids import NodeId
+from sciabc_tui.head import staging_wire
 from sciabc_tui.head.errors import ContactFailed
 from sciabc_tui.head.sessions import Sessions
 from sciabc_tui.head.ssh import Stream, open_stream
@@ -87,6 +88,23 @@ def test_a_shell_that_is_gone_is_replaced(wire: Wire, stream: Stream) -> None:
     assert int(wire.ask("echo $$")) != first
     assert wire.ask("echo half; kill -9 $$") == b"half\n"
     assert wire.ask("echo whole") == b"whole\n"
+
+
+def test_a_waiting_shell_that_does_not_answer_is_not_waited_for_long(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has nothing to begin; what a script does may take minutes."""
+    shell = int(wire.ask("echo $$"))
+    monkeypatch.setattr(staging_wire, "_OPEN_WITHIN", 0.5)
+    assert wire.ask("sleep 1; echo late") == b"late\n"
+    os.kill(shell, signal.SIGSTOP)
+    try:
+        with pytest.raises(ContactFailed, match="does not answer"):
+            wire.ask("echo")
+    finally:
+        os.kill(shell, signal.SIGKILL)
+    wire.end()
+    assert int(Wire(wire.transport).ask("echo $$")) != shell
 
 
 def test_of_shells_that_were_used_at_once_one_waits(stream: Stream) -> None:

@@ -254,7 +254,8 @@ def _candidates() -> tuple[str, ...]:
     return tuple(ours.values())
 
 
-def _asked(path: str) -> Launcher:
+def _asked(named: str) -> Launcher:
+    path = str(Path(named).absolute())  # each job starts in a directory of its own
     try:
         answer = subprocess.run(
             [path, "--version"],

@@ -205,6 +205,13 @@ def test_detect_reads_the_version(tmp_path: Path) -> None:
     assert detect(str(path)).title == "Open MPI 5.0.11"
 
 
+def test_detect_finds_one_from_every_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A path from here names nothing where a job starts."""
+    path = _fake(tmp_path / "bin", "mpirun (Open MPI) 5.0.11")
+    monkeypatch.chdir(tmp_path)
+    assert detect(f"bin/{path.name}").path == str(path)
+
+
 def test_detect_knows_each_by_its_words(tmp_path: Path) -> None:
     """Debian's second name for Open MPI says OpenRTE; MPICH says hydra, and its version in another line."""
     debian = detect(str(_fake(tmp_path / "a", "mpirun.openmpi (OpenRTE) 4.1.4")))

@@ -16,13 +16,16 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from typing_extensions import override
 
-from sciabc_tui.tui.output.outbox import LAST_WORDS, Outbox
+from sciabc_tui.tui.output.outbox import Outbox
 from sciabc_tui.tui.output.output import ASK, Output
 
 if TYPE_CHECKING:
     from textual.app import App
 
 log = logging.getLogger(__name__)
+
+_LAST_ANSWER = 4.0
+"""Seconds at most, at the end, for an answer that is on its way over a slow link."""
 
 
 def hung_up(descriptor: int) -> bool:
@@ -134,7 +137,7 @@ class TerminalDriver(LinuxDriver):
         """Let answers arrive that are on their way: the shell would take them for what somebody types."""
         if self.output is not None and not hung_up(self.fileno):
             with self._answered:
-                self._answered.wait_for(lambda: not self._owed, min(LAST_WORDS, self.output.patience))
+                self._answered.wait_for(lambda: not self._owed, min(_LAST_ANSWER, self.output.patience))
         self._owed = 0
 
     @override

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-LAST_WORDS = 2.0
+_LAST_WORDS = 2.0
 """Seconds that a terminal has at the end to take what was written."""
 
 _ROOM = 65536
@@ -43,7 +43,7 @@ class Outbox:
             self.idle = False
             self._changed.notify()
 
-    def close(self, within: float = LAST_WORDS) -> None:
+    def close(self, within: float = _LAST_WORDS) -> None:
         """Write what waits, and end; a terminal that takes nothing is left alone after this time."""
         with self._changed:
             self._ending = True

@@ -62,7 +62,8 @@ def clean_up(
     *,
     since: float,
     wall: Callable[[], float] | None,
-    seconds: Callable[[], float] = lambda: WITHIN,
+    sending_within: Callable[[], float] = lambda: WITHIN,
+    clean_within: Callable[[], float] = lambda: WITHIN,
     losses: Losses | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> str:
@@ -75,7 +76,9 @@ def clean_up(
         plan: What was run.
         since: When it began, in seconds since 1970.
         wall: Says what time it is, to tell how wrong the nodes' clocks are; None takes them for right.
-        seconds: Says how long a node may take to answer from now on. One that answers has the time it needs.
+        sending_within: Says in how many seconds from now on a node must begin to send what it holds. One that
+            does has the time it needs.
+        clean_within: Says in how many seconds from now on the nodes must be clean.
         losses: Says which hosts are lost: nobody waits for those.
         tell: Is given what could not be brought, if anything, before the nodes' folders are removed.
 
@@ -86,11 +89,11 @@ def clean_up(
         StoreError: The plan holds a token that is none, or the folder can't be written to.
         SpecError: It holds an address that is none.
     """
-    got = collect(folder, plan, since=since, wall=wall, within=seconds(), losses=losses)
+    got = collect(folder, plan, since=since, wall=wall, within=sending_within(), losses=losses)
     if got.problem:
         tell(got.problem)
     ssh_config = AttemptFiles(folder).ssh_config
-    left = sweep(plan, ssh_config, within=seconds(), losses=losses, keep=got.keep, given_up=got.silent)
+    left = sweep(plan, ssh_config, within=clean_within(), losses=losses, keep=got.keep, given_up=got.silent)
     write_unswept(folder, left)
     return got.problem
 

@@ -33,10 +33,11 @@ from jobs.survivors import lost_all, tell_losses
 from jobs.sweep import WITHIN
 
 _CANCELLED = Order(JobState.CANCELLED)
-# From the order to the final status of an attempt that lost a node, in seconds; the last is for writing. The
-# head waits 0.5 s before it orders (watchman.BLIP), and tells the end up to 0.25 s later: 3 s in all.
-_LOST_NODE_SECONDS = 2.25
-_WRITING_SECONDS = 0.25
+# When a node is lost, the end or the next attempt must stand 3 s after the word. The head waits 0.5 s before
+# it orders (watchman.BLIP), tells the end up to 0.25 s later, and needs as long again to launch. So much is
+# left from the order until nodes that hold files have begun to send them, and until all are clean.
+_SENDING_SECONDS = 2.0
+_CLEAN_SECONDS = 1.25  # the service cleans again whom this was too short for, while the next attempt runs
 _LEAST_SECONDS = 1.0  # for an ssh to a healthy node, however late it has become
 
 
@@ -69,7 +70,8 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
             plan,
             since=begun.started_at,
             wall=wall,
-            seconds=end.seconds_to_clean,
+            sending_within=end.within(_SENDING_SECONDS),
+            clean_within=end.within(_CLEAN_SECONDS),
             losses=Losses(folder, cancel),
             tell=lambda missing: write_ended(folder, lacking(status, missing)),
         )
@@ -119,12 +121,12 @@ class _End:
     ordered_at: float | None = None
     problem: str = ""
 
-    def seconds_to_clean(self) -> float:
-        """Say how long the cleaning may take."""
-        if self.ordered_at is None or self.status.state is not JobState.NODE_FAIL:
-            return WITHIN
-        left = self.ordered_at + _LOST_NODE_SECONDS - _WRITING_SECONDS - time.monotonic()
-        return max(_LEAST_SECONDS, left)
+    def within(self, seconds: float) -> Callable[[], float]:
+        """Say how long is left of so many seconds after the order, if a node was lost; else there is time."""
+        ordered_at = self.ordered_at
+        if ordered_at is None or self.status.state is not JobState.NODE_FAIL:
+            return lambda: WITHIN
+        return lambda: max(_LEAST_SECONDS, ordered_at + seconds - time.monotonic())
 
 
 def _run(folder: Path, plan: AttemptPlan, log: LogWriter, begun: AttemptStatus, cancel: int) -> _End:

@@ -582,7 +582,8 @@ def test_the_folders_go_when_all_is_home(bench: Bench, add: Add) -> None:
         bench.plan(),
         since=bench.since,
         wall=time.time,
-        seconds=lambda: _PATIENT,
+        sending_within=lambda: _PATIENT,
+        clean_within=lambda: _PATIENT,
         tell=told.append,
     )
     assert (missing, told) == ("", [])
@@ -604,7 +605,8 @@ def test_what_could_not_be_brought_is_not_removed(bench: Bench, add: Add) -> Non
         plan,
         since=bench.since,
         wall=time.time,
-        seconds=lambda: _PATIENT,
+        sending_within=lambda: _PATIENT,
+        clean_within=lambda: _PATIENT,
         tell=told.append,
     )
     assert told == [missing]

@@ -96,6 +96,28 @@ def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
     assert read_unswept(folder) == ("node02",)
 
 
+def test_a_host_that_is_slow_is_cleaned_later(
+    start_python: StartPython,
+    end_of: EndOf,
+    until: Until,
+    patience: Patience,
+    tmp_path: Path,
+    silent: socket.socket,
+) -> None:
+    """Another node was lost: nobody waits for one whose ssh takes long, but it is remembered."""
+    patience(60.0)
+    folder = _attempt(start_python, tmp_path, silent, _FOREVER)
+    pid = launch(folder)
+    until(lambda: _up(folder))
+    write_order(folder, Order(JobState.NODE_FAIL, "node03 was lost", lost=("node03",)))
+    began = time.monotonic()
+    cancel(folder)
+    status = end_of(pid, folder)
+    assert time.monotonic() - began < 30.0  # it would take a minute
+    assert (status.state, status.error) == (JobState.NODE_FAIL, "node03 was lost")
+    assert read_unswept(folder) == ("node02",)
+
+
 def test_a_host_that_is_lost_is_not_asked_about_memory_either(
     start_python: StartPython,
     end_of: EndOf,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from sciabc_tui.cluster.nodeset import unfold
 from tests.lab.bare import Bare, Sudo
 from tests.lab.flight import PROGRAM, SERVICE_LOG, Flight
 from tests.lab.image import HOME, REPOSITORY
@@ -43,6 +44,15 @@ all -type l -printf '%p %m %U %G %l\n' -o -printf '%p %m %U %G\n'
 ls var/lib
 all -type f -exec sha256sum {} +
 : # the last one need not be there
+"""
+
+# What each rank says: whose process it is, and where.
+WHO = """
+import getpass, platform
+from mpi4py import MPI
+
+words = MPI.COMM_WORLD.gather(f"{getpass.getuser()}@{platform.node()}")
+print(*words or (), flush=True)
 """
 
 
@@ -287,14 +297,14 @@ def test_three_bare_boards_compute_after_one_command_and_are_as_before_when_it_i
 
 
 def test_everything_at_once_and_back(site: Site) -> None:
-    """A user, host names, new host keys, and nodes that log in to each other; then all of it undone."""
+    """A user, host names, new host keys, and nodes that log in to each other, for MPI; then all is undone."""
     boards = [site.lab.add(bare=Bare()) for _ in range(2)]
     for board, command in zip(boards, ("rm -f", "touch"), strict=True):  # useradd writes these, too
         board.run(["sh", "-c", f"{command} /etc/passwd- /etc/subuid- /etc/subgid-"], user="root")
     before = [tree(board) for board in boards]
     keys = [board.host_key_fingerprint for board in boards]
     names = f"calm{secrets.token_hex(2)}[1-2]"
-    options = ["--mpi", "none", "--user", "sciabc", "--between", "--new-host-keys", "--host-name", names]
+    options = ["--user", "sciabc", "--between", "--new-host-keys", "--host-name", names]
     told = site.provision(boards, *options)
     assert all(ok for ok, _ in told.ends().values()), told.failures
     again = site.provision(boards, *options)
@@ -307,6 +317,9 @@ def test_everything_at_once_and_back(site: Site) -> None:
     become = ["setpriv", "--reuid=sciabc", "--regid=sciabc", "--init-groups"]
     said = boards[0].run([*become, *ssh], user="root").stdout.split()
     assert said == ["sciabc", names.replace("[1-2]", "2")]
+    site.flight.file(f"{HOME}/who.py").write_text(WHO, encoding="utf-8")
+    told = site.flight.run("run", "--per-node", "1", f"{HOME}/who.py")
+    assert {"pi@head", *(f"sciabc@{board}" for board in unfold(names))} <= set(told.split())
     assert site.provision(boards, command="unprovision").code == 0
     assert [tree(board) for board in boards] == before
     for board in boards:

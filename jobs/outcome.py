@@ -88,6 +88,7 @@ _LOST = _sign(
     lambda found: f"{found[1] or 'a node'} was lost. Next: sciabc-tui nodes",
 )
 _SAME = "Next: install the same version there"
+_PROVISION = "Next: sciabc-tui nodes provision, or install it there"
 _MPI = {"prted": "Open MPI 5", "orted": "Open MPI 4.1", "hydra_pmi_proxy": "MPICH"}
 
 # In this order: the cause stands before what follows from it.
@@ -108,9 +109,10 @@ _SIGNS = (
         r"Could not resolve hostname (\S+?):",
         lambda found: f"{found[1]} has no known address. Next: sciabc-tui nodes",
     ),
-    _sign(
-        r"\b(prted|orted|hydra_pmi_proxy): (?:command not found|not found|No such file)",
-        lambda found: f"a node has not the head's {_MPI[found[1]]} at the same path. {_SAME}",
+    _sign(  # a shell's words or env(1)'s, and beside them perhaps the launcher's, which name the node
+        r"^(?=(?:.*?daemon failed to report back.*?Remote host: (\S+))?)"
+        r".*?\b(prted|orted|hydra_pmi_proxy)['\u2019]?: (?:command not found|not found|No such file)",
+        lambda found: f"{found[1] or 'a node'} has no {_MPI[found[2]]} at the head's path. {_PROVISION}",
     ),
     _sign(
         r"bad parameters passed to the proxy|UI version string does not match proxy version",

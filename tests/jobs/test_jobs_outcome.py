@@ -127,7 +127,28 @@ _PROCESS_4 = (
         (
             255,
             ("bash: line 1: /opt/x/bin/prted: No such file or directory",),
-            "a node has not the head's Open MPI 5 at the same path. Next: install the same version there",
+            "a node has no Open MPI 5 at the head's path. "
+            "Next: sciabc-tui nodes provision, or install it there",
+        ),
+        (
+            127,
+            (
+                "A daemon failed to report back after being spawned. This could",
+                "  Remote host:   10.77.0.14",
+                "env: '/opt/x/bin/prted': No such file or directory",
+            ),
+            "10.77.0.14 has no Open MPI 5 at the head's path. "
+            "Next: sciabc-tui nodes provision, or install it there",
+        ),
+        (
+            127,
+            (
+                "env: \u2018/usr/bin/orted\u2019: No such file or directory",
+                "A daemon failed to report back after being spawned. This could",
+                "  Remote host:   10.77.0.14",
+            ),
+            "10.77.0.14 has no Open MPI 4.1 at the head's path. "
+            "Next: sciabc-tui nodes provision, or install it there",
         ),
         (
             1,

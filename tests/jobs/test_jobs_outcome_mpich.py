@@ -139,7 +139,7 @@ _EXECVP = f"HYDU_create_process ({_SOURCE}/lib/utils/launch.c:73): execvp error 
         (
             255,
             ("bash: line 1: /opt/x/bin/hydra_pmi_proxy: No such file or directory", *_NO_PROXY),
-            "a node has not the head's MPICH at the same path. Next: install the same version there",
+            "a node has no MPICH at the head's path. Next: sciabc-tui nodes provision, or install it there",
         ),
         (
             255,  # 5.0.2 on the head, 4.0.2 on the node

@@ -43,14 +43,14 @@ class Sweeper:
     async def run(self, hub: Hub) -> None:
         """Follow the state until cancelled."""
         seen = -1
-        ended: frozenset[JobId] | None = None
+        over: frozenset[tuple[JobId, int]] | None = None
         while True:
             await hub.changed(seen)
             await asyncio.sleep(GATHER)
             state = hub.state
             seen = state.revision
-            before, ended = ended, _ended(state)
-            if before != ended:
+            before, over = over, _over(state)
+            if before != over:
                 self._unswept = await self._do(lambda: _unswept(self._folder))
             await self._sweep(state)
 
@@ -77,9 +77,12 @@ class Sweeper:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
 
-def _ended(state: State) -> frozenset[JobId]:
-    """Give the jobs whose attempt is over: some other ones, and there may be something new to clean."""
-    return frozenset(job.id for job in state.jobs.values() if not job.slots)
+def _over(state: State) -> frozenset[tuple[JobId, int]]:
+    """Count each job's attempts that are over: another number, and there may be something new to clean.
+
+    The next attempt may run before anybody saw the job wait for it.
+    """
+    return frozenset((job.id, job.attempt - bool(job.slots)) for job in state.jobs.values())
 
 
 def _runs(state: State, folder: Path) -> bool:

@@ -225,10 +225,17 @@ class ShownHub:
         return self.state
 
 
-async def test_nodes_are_cleaned_only_when_the_attempt_is_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They are written down as soon as files are brought to them; what runs is left alone."""
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """A sweeper that works: what it is shown, and what it cleaned."""
+
+    hub: ShownHub
+    swept: asyncio.Queue[str]
+
+
+@asynccontextmanager
+async def sweeping(folder: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Sweeping]:
+    """Let a sweeper follow a job on a node that can be reached."""
     swept: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -239,25 +246,48 @@ async def test_nodes_are_cleaned_only_when_the_attempt_is_over(
 
     monkeypatch.setattr(sweeper, "sweep_again", sweep)
     monkeypatch.setattr(sweeper, "GATHER", 0.01)
-    for attempt in ("attempt-1", "attempt-2", "attempt-3"):
-        _write_down(tmp_path / "1" / attempt)
-    alive = hold(tmp_path / "1" / "attempt-3")  # adopted, and the state does not tell it yet
-    job = Job(
-        ONE, "x", "x", (), None, JobState.RUNNING, 0.0, attempt=2, allocation=(Allocation(N1, "node01", 1),)
-    )
     node = Node(N1, "node01", Origin.MDNS, streaming=True)
     hub = ShownHub(State(nodes={N1: node}, jobs={ONE: job}, revision=1))
     with ThreadPoolExecutor(1) as threads:
-        task = loop.create_task(Sweeper(tmp_path, FakeClock(), threads).run(hub))  # pyright: ignore[reportArgumentType]
+        task = loop.create_task(Sweeper(folder, FakeClock(), threads).run(hub))  # pyright: ignore[reportArgumentType]
         async with asyncio.timeout(20):
-            assert await swept.get() == "attempt-1: {'node01'}"
-            assert swept.empty()
-            hub.show(replace(hub.state, jobs={ONE: replace(job, state=JobState.FAILED)}))
-            assert await swept.get() == "attempt-2: {'node01'}"
+            yield Sweeping(hub, swept)
         task.cancel()
         await asyncio.wait([task])
-    os.close(alive)
     assert swept.empty()
+
+
+def running(attempt: int) -> Job:
+    """Give the job with an attempt that runs on the node."""
+    allocation = (Allocation(N1, "node01", 1),)
+    return Job(ONE, "x", "x", (), None, JobState.RUNNING, 0.0, attempt=attempt, allocation=allocation)
+
+
+async def test_nodes_are_cleaned_only_when_the_attempt_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written down as soon as files are brought to them; what runs is left alone."""
+    for attempt in ("attempt-1", "attempt-2", "attempt-3"):
+        _write_down(tmp_path / "1" / attempt)
+    alive = hold(tmp_path / "1" / "attempt-3")  # adopted, and the state does not tell it yet
+    async with sweeping(tmp_path, running(2), monkeypatch) as work:
+        assert await work.swept.get() == "attempt-1: {'node01'}"
+        assert work.swept.empty()
+        work.hub.show(replace(work.hub.state, jobs={ONE: replace(running(2), state=JobState.FAILED)}))
+        assert await work.swept.get() == "attempt-2: {'node01'}"
+    os.close(alive)
+
+
+async def test_an_attempt_is_over_when_the_next_one_runs_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A requeued job waits so short a time that nobody may see it: what it left is cleaned all the same."""
+    _write_down(tmp_path / "2" / "attempt-1")  # of a job that nobody knows: told when the sweeper has looked
+    async with sweeping(tmp_path, running(1), monkeypatch) as work:
+        assert await work.swept.get() == "attempt-1: {'node01'}"
+        _write_down(tmp_path / "1" / "attempt-1")
+        work.hub.show(replace(work.hub.state, jobs={ONE: running(2)}))
+        assert await work.swept.get() == "attempt-1: {'node01'}"
 
 
 def _token(folder: Path) -> str:

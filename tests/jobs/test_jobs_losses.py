@@ -59,25 +59,28 @@ def test_nobody_goes_to_a_host_that_is_lost(
     folder = _attempt(start_python, tmp_path, silent, _FOREVER)
     pid = launch(folder)
     until(lambda: _up(folder))
-    write_order(folder, _LOST)
-    cancel(folder)
-    status = end_of(pid, folder)
+    status = _ordered(_LOST, folder, lambda: end_of(pid, folder))
     assert (status.state, status.error) == (_LOST.state, _LOST.reason)
     assert read_unswept(folder) == ("node02",)
     with pytest.raises(BlockingIOError):
         silent.accept()
 
 
+def _ordered(order: Order, folder: Path, end: Callable[[], AttemptStatus]) -> AttemptStatus:
+    """Order an attempt's end, which comes soon."""
+    write_order(folder, order)
+    began = time.monotonic()
+    cancel(folder)
+    status = end()
+    assert time.monotonic() - began < 30.0  # to wait for the silent host would take a minute
+    return status
+
+
 def _told_while_it_waits(folder: Path, silent: socket.socket, end_of: EndOf, until: Until) -> AttemptStatus:
     """Run an attempt, and order its end when it has gone to the silent host; it waits there no longer."""
     pid = launch(folder)
     until(lambda: bool(select.select([silent], [], [], 0.0)[0]))
-    write_order(folder, _LOST)
-    began = time.monotonic()
-    cancel(folder)
-    status = end_of(pid, folder)
-    assert time.monotonic() - began < 30.0  # it would take a minute
-    return status
+    return _ordered(_LOST, folder, lambda: end_of(pid, folder))
 
 
 def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
@@ -109,11 +112,8 @@ def test_a_host_that_is_slow_is_cleaned_later(
     folder = _attempt(start_python, tmp_path, silent, _FOREVER)
     pid = launch(folder)
     until(lambda: _up(folder))
-    write_order(folder, Order(JobState.NODE_FAIL, "node03 was lost", lost=("node03",)))
-    began = time.monotonic()
-    cancel(folder)
-    status = end_of(pid, folder)
-    assert time.monotonic() - began < 30.0  # it would take a minute
+    other = Order(JobState.NODE_FAIL, "node03 was lost", lost=("node03",))
+    status = _ordered(other, folder, lambda: end_of(pid, folder))
     assert (status.state, status.error) == (JobState.NODE_FAIL, "node03 was lost")
     assert read_unswept(folder) == ("node02",)
 

@@ -4,14 +4,20 @@ from collections.abc import Callable
 
 import pytest
 
+from jobs.attempt import AttemptFiles, read_plan, read_unswept
 from tests.lab.conftest import LabFactory
 from tests.lab.flight import Flight
+from tests.lab.image import HOME
 from tests.lab.launchers import Launcher
 from tests.lab.losing import Loss, Outcome, Program, Round, StartHung, environment, following
+from tests.lab.procs import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.mpi, pytest.mark.timeout(240)]
 
 _TRIES = 3
+_PATIENCE_S = 60.0
+_WAITER = f"{HOME}/wait.sh"
+_ATTEMPT = f"{HOME}/.local/state/sciabc/jobs/1/attempt-1"
 
 
 @pytest.mark.parametrize(
@@ -52,3 +58,31 @@ def _played(case: Round, tries: int) -> tuple[Outcome, ...]:
         if tries == 1:
             raise
     return _played(case, tries - 1)
+
+
+def test_a_board_that_is_back_is_cleaned_while_its_job_goes_on_elsewhere(
+    lab: LabFactory, need_launcher: Callable[[Launcher], None]
+) -> None:
+    """It need not wait for the end of the next attempt, which may take days."""
+    launcher = Launcher.OPEN_MPI_5
+    need_launcher(launcher)
+    boards = lab(nodes=2, slots=1, shown=launcher.shown)
+    flight = Flight(boards, environment(launcher))
+    flight.up()
+    for machine in (boards.head, *boards.nodes):
+        machine.path(_WAITER).write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+        machine.path(_WAITER).chmod(0o755)
+    flight.run("run", "--per-node", "1", "--on-node-loss", "requeue", "--detach", _WAITER)
+    victim = boards.node("node02")
+    first = flight.file(_ATTEMPT)
+    assert until(AttemptFiles(first).plan.exists, timeout=_PATIENCE_S)
+    token = read_plan(first).token
+    assert until(lambda: victim.name in boards.carrying(token), timeout=_PATIENCE_S)
+    victim.unplug()
+    flight.until("any(job.attempt == 2 and job.slots == 2 for job in jobs.values())")
+    assert read_unswept(first) == (victim.name,)
+    victim.plug()
+    assert until(lambda: not read_unswept(first), timeout=_PATIENCE_S)
+    assert boards.carrying(token) == {}
+    flight.until("any(job.attempt == 2 and job.slots == 2 for job in jobs.values())")
+    flight.run("cancel", "1")

@@ -318,8 +318,8 @@ def test_everything_at_once_and_back(site: Site) -> None:
     said = boards[0].run([*become, *ssh], user="root").stdout.split()
     assert said == ["sciabc", names.replace("[1-2]", "2")]
     site.flight.file(f"{HOME}/who.py").write_text(WHO, encoding="utf-8")
-    told = site.flight.run("run", "--per-node", "1", f"{HOME}/who.py")
-    assert {"pi@head", *(f"sciabc@{board}" for board in unfold(names))} <= set(told.split())
+    ran = site.flight.run("run", "--per-node", "1", f"{HOME}/who.py")
+    assert {"pi@head", *(f"sciabc@{board}" for board in unfold(names))} <= set(ran.split())
     assert site.provision(boards, command="unprovision").code == 0
     assert [tree(board) for board in boards] == before
     for board in boards:

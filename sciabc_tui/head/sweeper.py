@@ -43,7 +43,7 @@ class Sweeper:
     async def run(self, hub: Hub) -> None:
         """Follow the state until cancelled."""
         seen = -1
-        over: frozenset[tuple[JobId, int]] | None = None
+        over: dict[JobId, int] | None = None
         while True:
             await hub.changed(seen)
             await asyncio.sleep(GATHER)
@@ -77,12 +77,12 @@ class Sweeper:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
 
-def _over(state: State) -> frozenset[tuple[JobId, int]]:
+def _over(state: State) -> dict[JobId, int]:
     """Count each job's attempts that are over: another number, and there may be something new to clean.
 
     The next attempt may run before anybody saw the job wait for it.
     """
-    return frozenset((job.id, job.attempt - bool(job.slots)) for job in state.jobs.values())
+    return {job.id: job.attempt - bool(job.slots) for job in state.jobs.values()}
 
 
 def _runs(state: State, folder: Path) -> bool:

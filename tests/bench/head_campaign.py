@@ -29,7 +29,7 @@ from jobs.attempt import AttemptFiles, read_plan, read_runner, read_status
 from jobs.errors import JobsError
 from tests.bench.kill_campaign import LINES, PROGRAM, counted
 from tests.lab.errors import LabError
-from tests.lab.flight import Flight
+from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME
 from tests.lab.lab import Lab
 from tests.lab.launchers import Launcher
@@ -37,7 +37,6 @@ from tests.lab.losing import environment
 from tests.lab.needs import missing
 from tests.lab.procs import until
 
-_JOBS = f"{HOME}/.local/state/sciabc/jobs"
 _PROGRAM = f"{HOME}/work.sh"
 _MOMENTS = 3.0  # seconds; a job takes about that long
 _END_SECONDS = 60.0
@@ -101,7 +100,7 @@ class Campaign:
         return Outcome(hit, told["state"], faults, seconds)
 
     def _folder(self, job: str, attempt: int) -> Path:
-        return self._flight.file(f"{_JOBS}/{job}/attempt-{attempt}")
+        return self._flight.file(f"{JOBS}/{job}/attempt-{attempt}")
 
     def _kill(self, victim: Victim, job: str) -> bool:
         flight = self._flight

@@ -17,7 +17,7 @@ from pathlib import Path
 if __name__ == "__main__":  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.lab.flight import Flight
+from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
 from tests.lab.launchers import Launcher
@@ -122,7 +122,7 @@ def measure(launcher: Launcher, machines: int, rounds: int, *, apart: bool) -> N
             said = lab.head.run(
                 [
                     *(sys.executable, "-c", _MEASURE, program, flavour, str(rounds)),
-                    f"{HOME}/.local/state/sciabc/jobs",
+                    JOBS,
                     *(["head"] if apart else []),
                 ],
                 env=flight.env,

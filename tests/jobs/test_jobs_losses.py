@@ -21,6 +21,7 @@ from tests.jobs.conftest import Patience
 Until = Callable[[Callable[[], bool]], None]
 EndOf = Callable[[int, Path], AttemptStatus]
 StartPython = Callable[..., tuple[int, Path]]
+Attempt = Callable[[str], Path]
 
 _FOREVER = "import signal; print('up'); signal.pause()"
 _LOST = Order(JobState.NODE_FAIL, "node02 was lost. Next: sciabc-tui nodes", lost=("node02",))
@@ -34,16 +35,23 @@ def silent() -> Generator[socket.socket]:
         yield server
 
 
-def _attempt(start_python: StartPython, tmp_path: Path, silent: socket.socket, code: str) -> Path:
-    hosts = (
-        Host("head", "127.0.0.1", 1, local=True),
-        Host("node02", "127.0.0.2", 1, port=silent.getsockname()[1]),
-    )
-    _, folder = start_python(code, launched=False, hosts=hosts)
-    known = tmp_path / "known_hosts"
-    known.touch()
-    AttemptFiles(folder).ssh_config.write_text(ssh_config(hosts, known_hosts=known, identity=None))
-    return folder
+@pytest.fixture
+def attempt(start_python: StartPython, patience: Patience, tmp_path: Path, silent: socket.socket) -> Attempt:
+    """Prepare an attempt of these lines of Python, on the head and the host that is silent for a minute."""
+
+    def prepared(code: str) -> Path:
+        patience(60.0)
+        hosts = (
+            Host("head", "127.0.0.1", 1, local=True),
+            Host("node02", "127.0.0.2", 1, port=silent.getsockname()[1]),
+        )
+        _, folder = start_python(code, launched=False, hosts=hosts)
+        known = tmp_path / "known_hosts"
+        known.touch()
+        AttemptFiles(folder).ssh_config.write_text(ssh_config(hosts, known_hosts=known, identity=None))
+        return folder
+
+    return prepared
 
 
 def _up(folder: Path) -> bool:
@@ -53,10 +61,10 @@ def _up(folder: Path) -> bool:
 
 
 def test_nobody_goes_to_a_host_that_is_lost(
-    start_python: StartPython, end_of: EndOf, until: Until, tmp_path: Path, silent: socket.socket
+    attempt: Attempt, end_of: EndOf, until: Until, silent: socket.socket
 ) -> None:
     """It is unswept at once, and no connection to it was tried."""
-    folder = _attempt(start_python, tmp_path, silent, _FOREVER)
+    folder = attempt(_FOREVER)
     pid = launch(folder)
     until(lambda: _up(folder))
     status = _ordered(_LOST, folder, lambda: end_of(pid, folder))
@@ -84,32 +92,18 @@ def _told_while_it_waits(folder: Path, silent: socket.socket, end_of: EndOf, unt
 
 
 def test_a_host_that_is_lost_meanwhile_is_waited_for_no_longer(
-    start_python: StartPython,
-    end_of: EndOf,
-    until: Until,
-    patience: Patience,
-    tmp_path: Path,
-    silent: socket.socket,
+    attempt: Attempt, end_of: EndOf, until: Until, silent: socket.socket
 ) -> None:
     """The launcher noticed first, and its nodes are being cleaned when the head has decided: that ends it."""
-    patience(60.0)
-    folder = _attempt(start_python, tmp_path, silent, "raise SystemExit(3)")
+    folder = attempt("raise SystemExit(3)")
     status = _told_while_it_waits(folder, silent, end_of, until)
     assert (status.state, status.exit_code, status.error) == (_LOST.state, 3, _LOST.reason)
     assert read_unswept(folder) == ("node02",)
 
 
-def test_a_host_that_is_slow_is_cleaned_later(
-    start_python: StartPython,
-    end_of: EndOf,
-    until: Until,
-    patience: Patience,
-    tmp_path: Path,
-    silent: socket.socket,
-) -> None:
+def test_a_host_that_is_slow_is_cleaned_later(attempt: Attempt, end_of: EndOf, until: Until) -> None:
     """Another node was lost: nobody waits for one whose ssh takes long, but it is remembered."""
-    patience(60.0)
-    folder = _attempt(start_python, tmp_path, silent, _FOREVER)
+    folder = attempt(_FOREVER)
     pid = launch(folder)
     until(lambda: _up(folder))
     other = Order(JobState.NODE_FAIL, "node03 was lost", lost=("node03",))
@@ -119,18 +113,12 @@ def test_a_host_that_is_slow_is_cleaned_later(
 
 
 def test_a_host_that_is_lost_is_not_asked_about_memory_either(
-    start_python: StartPython,
-    end_of: EndOf,
-    until: Until,
-    patience: Patience,
-    tmp_path: Path,
-    silent: socket.socket,
+    attempt: Attempt, end_of: EndOf, until: Until, silent: socket.socket
 ) -> None:
     """A rank was killed there, as far as the launcher knows: the kernel of a lost node tells nobody why."""
-    patience(60.0)
     words = "process rank 1 with PID 0 on node node02 exited on signal 9 (Killed)."
     code = f"import sys; print({words!r}, file=sys.stderr); raise SystemExit(137)"
-    folder = _attempt(start_python, tmp_path, silent, code)
+    folder = attempt(code)
     status = _told_while_it_waits(folder, silent, end_of, until)
     assert (status.state, status.exit_code, status.error) == (_LOST.state, 137, _LOST.reason)
 

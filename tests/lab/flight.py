@@ -24,6 +24,7 @@ from tests.lab.watcher import Change, Line, Packet
 
 PROGRAM = (sys.executable, "-m", "sciabc_tui")
 SERVICE_LOG = f"{HOME}/head.log"
+JOBS = f"{HOME}/.local/state/sciabc/jobs"
 NODES_TXT = f"{HOME}/.local/state/sciabc/hostfile/nodes.txt"
 
 KEYS_READ = "all(node.host_key for node in state.nodes.values() if node.origin != 'local')"

@@ -18,7 +18,7 @@ from msgspec import Struct
 from jobs.attempt import AttemptFiles, read_plan
 from jobs.errors import JobsError
 from jobs.logstore import parse_line
-from tests.lab.flight import Flight
+from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
 from tests.lab.launchers import Launcher
@@ -31,7 +31,6 @@ BOUND = 3.0
 
 _PATIENCE_S = 60.0
 _STARTUP_S = 20.0
-_JOBS = f"{HOME}/.local/state/sciabc/jobs"
 _PROGRAM = f"{HOME}/work.py"
 
 # The first attempt never ends by itself, every other one at once.
@@ -273,7 +272,7 @@ class Round:
     def _up(self, job: str, attempt: int) -> Path:
         """Wait until all ranks of an attempt say that they are up; give its folder."""
         seen = self.follower.first(lambda seen: _runs(seen, job, attempt))
-        folder = self.flight.file(f"{_JOBS}/{job}/attempt-{attempt}")
+        folder = self.flight.file(f"{JOBS}/{job}/attempt-{attempt}")
         ranks = len(seen.jobs[job].hosts)
         if not until(lambda: _said(folder, b"up") >= ranks, timeout=_STARTUP_S):
             raise StartHung(f"job {job}: {_said(folder, b'up')} of {ranks} ranks are up")
@@ -303,7 +302,7 @@ class Round:
         faults: list[str] = []
         if self.victim in again.jobs[job].hosts:
             faults.append(f"relaunched on {again.jobs[job].hosts}")
-        folder = self.flight.file(f"{_JOBS}/{job}/attempt-2")
+        folder = self.flight.file(f"{JOBS}/{job}/attempt-2")
         up = until(lambda: _said(folder, b"up") > 0, timeout=_STARTUP_S)
         first_line = time.monotonic() - dead if up else None
         end = self.follower.first(lambda seen: seen.jobs[job].state not in {"pending", "running"}, since=cut)

@@ -6,13 +6,12 @@ import pytest
 
 from jobs.attempt import read_plan
 from tests.lab.conftest import LabFactory
-from tests.lab.flight import KEYS_READ, Flight
+from tests.lab.flight import JOBS, KEYS_READ, Flight
 from tests.lab.launchers import Launcher
 from tests.lab.losing import environment
 
 pytestmark = [pytest.mark.lab, pytest.mark.mpi, pytest.mark.timeout(240)]
 
-_JOBS = "/home/pi/.local/state/sciabc/jobs"
 _FOR_EVER = """
 import time
 from mpi4py import MPI
@@ -33,7 +32,7 @@ def test_a_job_is_launched_again_with_the_ranks_of_a_board_that_joined(
     how = ("--grow", "--on-node-loss", "requeue", "--max-attempts", "1", "--detach")
     job = flight.run("run", *how, "/home/pi/work.py").split()[1]
     flight.until(f"jobs[{job}].state == 'running' and jobs[{job}].slots == 3")
-    token = read_plan(flight.file(f"{_JOBS}/{job}/attempt-1")).token
+    token = read_plan(flight.file(f"{JOBS}/{job}/attempt-1")).token
     flight.lab.add()
     flight.until(f"'node02' in words and {KEYS_READ}")
     flight.run("nodes", "approve", "--all", "--yes")

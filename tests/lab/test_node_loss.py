@@ -6,8 +6,7 @@ import pytest
 
 from jobs.attempt import AttemptFiles, read_plan, read_unswept
 from tests.lab.conftest import LabFactory
-from tests.lab.flight import Flight
-from tests.lab.image import HOME
+from tests.lab.flight import JOBS, Flight
 from tests.lab.launchers import Launcher
 from tests.lab.losing import Loss, Outcome, Program, Round, StartHung, environment, following
 from tests.lab.procs import until
@@ -16,8 +15,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.mpi, pytest.mark.timeout(240)]
 
 _TRIES = 3
 _PATIENCE_S = 60.0
-_WAITER = f"{HOME}/wait.sh"
-_ATTEMPT = f"{HOME}/.local/state/sciabc/jobs/1/attempt-1"
 
 
 @pytest.mark.parametrize(
@@ -69,20 +66,17 @@ def test_a_board_that_is_back_is_cleaned_while_its_job_goes_on_elsewhere(
     boards = lab(nodes=2, slots=1, shown=launcher.shown)
     flight = Flight(boards, environment(launcher))
     flight.up()
-    for machine in (boards.head, *boards.nodes):
-        machine.path(_WAITER).write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
-        machine.path(_WAITER).chmod(0o755)
-    flight.run("run", "--per-node", "1", "--on-node-loss", "requeue", "--detach", _WAITER)
+    flight.run("run", "--per-node", "1", "--on-node-loss", "requeue", "--detach", "/bin/sleep", "600")
     victim = boards.node("node02")
-    first = flight.file(_ATTEMPT)
+    first = flight.file(f"{JOBS}/1/attempt-1")
     assert until(AttemptFiles(first).plan.exists, timeout=_PATIENCE_S)
     token = read_plan(first).token
     assert until(lambda: victim.name in boards.carrying(token), timeout=_PATIENCE_S)
+    next_one_runs = "any(job.attempt == 2 and job.slots == 2 for job in jobs.values())"
     victim.unplug()
-    flight.until("any(job.attempt == 2 and job.slots == 2 for job in jobs.values())")
+    flight.until(next_one_runs)
     assert read_unswept(first) == (victim.name,)
     victim.plug()
     assert until(lambda: not read_unswept(first), timeout=_PATIENCE_S)
     assert boards.carrying(token) == {}
-    flight.until("any(job.attempt == 2 and job.slots == 2 for job in jobs.values())")
-    flight.run("cancel", "1")
+    flight.until(next_one_runs)

@@ -6,13 +6,10 @@ import pytest
 
 from jobs.attempt import read_plan
 from tests.lab.conftest import LabFactory
-from tests.lab.flight import Flight
-from tests.lab.image import HOME
+from tests.lab.flight import JOBS, Flight
 from tests.lab.procs import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.mpi, pytest.mark.timeout(240)]
-
-JOBS = f"{HOME}/.local/state/sciabc/jobs"
 
 
 @pytest.mark.parametrize(("policy", "state"), [("fail", "node_fail"), ("requeue", "running")])

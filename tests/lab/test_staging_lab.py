@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import LabFactory
-from tests.lab.flight import Flight
+from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME, USER_ID
 from tests.lab.launchers import Launcher
 from tests.lab.losing import environment
@@ -172,7 +172,7 @@ def test_what_a_job_left_reaches_its_next_attempt(lab: LabFactory) -> None:
     flight.up()
     put(flight, f"{HOME}/project", PROJECT)
     run(flight, "--on-node-loss", "requeue", *WITH, "prog.py")
-    put(flight, f"{HOME}/.local/state/sciabc/jobs/1/checkpoint", {"7.ckpt": "step 7"})
+    put(flight, f"{JOBS}/1/checkpoint", {"7.ckpt": "step 7"})
     flight.run("requeue", "1")
     flight.until("jobs[1].attempt == 2 and jobs[1].state == 'completed'")
     ranks = said(flight.run("logs", "1"))

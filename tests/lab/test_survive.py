@@ -13,7 +13,7 @@ import pytest
 
 from jobs.attempt import read_plan
 from tests.lab.conftest import LabFactory
-from tests.lab.flight import Flight
+from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME
 from tests.lab.launchers import Launcher
 from tests.lab.losing import environment
@@ -23,7 +23,6 @@ from tests.lab.procs import until
 pytestmark = [pytest.mark.lab, pytest.mark.mpi, pytest.mark.timeout(180)]
 
 _PROGRAM = f"{HOME}/squares.py"
-_JOBS = f"{HOME}/.local/state/sciabc/jobs"
 _PATIENCE_S = 40.0
 _ALONE_S = 30.0
 
@@ -96,7 +95,7 @@ class Job:
     @property
     def log(self) -> Path:
         """What it printed."""
-        return self.flight.file(f"{_JOBS}/{self.number}/attempt-1/log")
+        return self.flight.file(f"{JOBS}/{self.number}/attempt-1/log")
 
     @property
     def token(self) -> str:

@@ -27,7 +27,7 @@ from jobs.tags import Piece, Splitter, cuts_output, is_alone
 
 # More than the kernel's 64 KiB: a launcher that prints much waits less often for us.
 _PIPE_BYTES = 1024 * 1024
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024  # of more, each buffer is given back to the kernel and faulted in again
 # After a short read the output gathers for a moment: to be woken for each line costs more than all the rest.
 _TRICKLE_BYTES = 64 * 1024
 _GATHER_SECONDS = 0.005

@@ -28,11 +28,10 @@ class Tagged(NamedTuple):
     speakers: Mapping[bytes, Speaker]
     again: bool = False
 
-    def records(self, at: bytes) -> bytes:
+    def records(self, at: bytes) -> memoryview:
         """Write the lines as records; ``at`` comes from ``stamp``."""
         heads = {tag: head_of(at, who) for tag, who in self.speakers.items()}
-        first = next(tag for tag in heads if self.data.startswith(tag))
-        data = self.data[len(first) :]
+        data = b"\n" + self.data
         if len(heads) <= _FEW:
             for tag, head in heads.items():
                 data = data.replace(b"\n" + tag, b"\n" + head)
@@ -40,10 +39,9 @@ class Tagged(NamedTuple):
             any_tag = b"|".join(map(re.escape, sorted(heads, key=len, reverse=True)))
             data = re.sub(b"\n(" + any_tag + b")", lambda found: b"\n" + heads[found[1]], data)
         if self.again:
-            data = data.replace(first, b"")
+            data = data.replace(next(iter(heads)), b"")
         # without a tag, one head too many stands behind the last newline
-        end = len(data) - len(heads.get(b"", b""))
-        return b"".join((heads[first], memoryview(data)[:end]))
+        return memoryview(data)[1 : len(data) - len(heads.get(b"", b""))]
 
     def errors(self, limit: int) -> list[bytes]:
         """Give the texts on standard error among the last lines, of which there are ``limit`` at most."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.logparts import read_bytes
-from jobs.logstore import Speaker, Stream
+from jobs.logstore import Bytes, Speaker, Stream
 
 BLOCK_BYTES = 1024 * 1024
 _PROOF_BYTES = 48
@@ -67,7 +67,7 @@ class IndexWriter:
         if self._descriptor is not None:
             os.close(self._descriptor)
 
-    def wrote(self, data: bytes, earliest: bytes, latest: bytes, speakers: Iterable[Speaker]) -> None:
+    def wrote(self, data: Bytes, earliest: bytes, latest: bytes, speakers: Iterable[Speaker]) -> None:
         """Take in what stands in the log by now, behind what stood there before."""
         self._begin += data[: _PROOF_BYTES - len(self._begin)]
         self._end += len(data)

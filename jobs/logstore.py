@@ -37,6 +37,10 @@ Speaker = tuple[int | None, Stream]
 """Who wrote, and where: the rank (None is the launcher itself) and the stream."""
 
 
+Bytes = bytes | memoryview
+"""Records as they are written: a million lines are not copied only to leave one out at an end."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """One record.

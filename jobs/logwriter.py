@@ -11,7 +11,7 @@ from typing import Self
 from jobs.logbulk import Tagged
 from jobs.logindex import IndexWriter
 from jobs.logparts import Part, log_size, part_path, parts
-from jobs.logstore import Speaker, Stream, head_of, stamp
+from jobs.logstore import Bytes, Speaker, Stream, head_of, stamp
 from jobs.logsync import Syncer
 from jobs.tags import Piece
 
@@ -63,7 +63,7 @@ class LogWriter:
         self._syncer = syncer or Syncer()
         self._descriptor = _opened(self._parts[-1].path)
         self._index = IndexWriter(path, self._end)
-        self._batch: list[bytes] = []
+        self._batch: list[Bytes] = []
         self._batched = 0
         self._times: list[bytes] = []
         self._speakers: set[Speaker] = set()
@@ -129,7 +129,8 @@ class LogWriter:
         speakers, self._speakers = self._speakers, set()
         if not pieces or self._failed:
             return
-        batch = b"".join(pieces)  # of a single one that is the piece itself
+        # a single one can be large: to copy it takes as long as to write it
+        batch = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         now = time.monotonic()
         # a batch costs a rest of 100 ms; a silence saves up for eight of them, and nobody owes more than one
         rested = min(max(self._rests_until, now - (_AT_ONCE - 1) * _BATCH_SECONDS), now)
@@ -143,14 +144,14 @@ class LogWriter:
         else:
             self._index.wrote(batch, min(times), max(times), speakers)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: Bytes) -> None:
         written = 0
         try:
             while written < len(data):
                 written += os.write(self._descriptor, memoryview(data)[written:])
         except OSError:
             # what is left of the last record without its newline would be waited for
-            written = data.rfind(b"\n", 0, written) + 1
+            written = bytes(data).rfind(b"\n", 0, written) + 1
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end - self._parts[-1].start + written)
             raise

@@ -14,6 +14,6 @@ def unfolded(found: Iterable[Piece | Tagged]) -> list[Piece]:
 
 def _each(tagged: Tagged) -> Iterator[Piece]:
     """Take lines apart by way of the records that they become."""
-    for record in tagged.records(b"2026-11-21T14:03:11.123Z").split(b"\n")[:-1]:
+    for record in bytes(tagged.records(b"2026-11-21T14:03:11.123Z")).split(b"\n")[:-1]:
         line = parse_line(record)
         yield Piece(line.rank, line.stream, line.text, joined=line.joined)

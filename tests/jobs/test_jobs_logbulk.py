@@ -23,7 +23,7 @@ def _tag(rank: int, stream: str) -> bytes:
 
 
 def _records(tagged: Tagged) -> list[tuple[Speaker, bytes]]:
-    lines = [parse_line(record) for record in tagged.records(AT).split(b"\n")[:-1]]
+    lines = [parse_line(record) for record in bytes(tagged.records(AT)).split(b"\n")[:-1]]
     assert not any(line.joined for line in lines)
     return [((line.rank, line.stream), line.text) for line in lines]
 

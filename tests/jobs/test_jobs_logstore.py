@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import StoreError
+from jobs.logbulk import Tagged
 from jobs.logstore import LogLine, Stream, format_line, parse_line, read_from
 from jobs.logwriter import LogWriter
 from jobs.tags import Piece
@@ -143,14 +144,24 @@ def test_the_log_goes_on_after_a_restart(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_disk_that_fills_within_a_record_leaves_whole_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [Piece(0, Stream.OUT, b"x" * 50, joined=False)] * 30,
+        [Tagged((b"x" * 50 + b"\n") * 30, {b"": (0, Stream.OUT)})],
+    ],
+    ids=["one by one", "at once"],
+)
+def test_a_disk_that_fills_within_a_record_leaves_whole_ones(
+    tmp_path: Path, lines: list[Piece | Tagged]
+) -> None:
     """A begin without its end would be waited for by whoever follows."""
     path = tmp_path / "log"
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with LogWriter(path, lambda: 0.0) as log:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
         try:
-            log.add([Piece(0, Stream.OUT, b"x" * 50, joined=False)] * 30)
+            log.add(lines)
             log.flush()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

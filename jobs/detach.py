@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from jobs import procs, sessions, shared_memory
+from jobs import leftovers, procs, sessions
 from jobs.attempt import (
     AttemptFiles,
     AttemptPlan,
@@ -140,7 +140,7 @@ def clear(folder: Path, *, at: float | None = None) -> AttemptStatus | None:
         procs.wait_for(status.launcher_pid, plan.token, _LAUNCHER_SECONDS)
     procs.end_all(plan.token)
     sessions.remove(plan.argv, plan.token)
-    shared_memory.remove_unused()
+    leftovers.remove_unused()
     with contextlib.suppress(StoreError):  # a log that can't be mended can still be read, but for its end
         repair(AttemptFiles(folder).log)
     began = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobs import procs, sessions, shared_memory
+from jobs import leftovers, procs, sessions
 from jobs.attempt import (
     AttemptFiles,
     AttemptPlan,
@@ -60,7 +60,7 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
         end = _run(folder, plan, log, begun, cancel)
     sessions.remove(plan.argv, plan.token)
     if end.status.state is not JobState.COMPLETED:  # ranks that end well remove theirs
-        shared_memory.remove_unused()
+        leftovers.remove_unused()
     problems = "; ".join(filter(None, (end.status.error, end.problem, log.problem)))
     status = replace(end.status, ended_at=wall(), error=problems)
     if not all(host.local for host in plan.hosts):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs import sessions, shared_memory
+from jobs import leftovers, sessions
 from jobs.attempt import AttemptFiles, AttemptPlan, read_plan, read_unswept, write_unswept
 from jobs.errors import StoreError
 from jobs.hostfile import Host
@@ -108,8 +108,8 @@ def script(token: str, *, remove: bool = True) -> str:
     """
     ending = ending_script(token)
     removing = _REMOVE.format(token=token) if remove and is_staged(token) else ""
-    memory = shared_memory.REMOVING_SCRIPT
-    return f'{ending}{sessions.removing_script(token)}{removing}{memory}echo "{_WORD} $count $left"\n'
+    unused = leftovers.REMOVING_SCRIPT
+    return f'{ending}{sessions.removing_script(token)}{removing}{unused}echo "{_WORD} $count $left"\n'
 
 
 def ending_script(token: str) -> str:

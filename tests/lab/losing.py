@@ -343,17 +343,20 @@ class Round:
         self.follower.first(lambda seen: seen.nodes[self.victim].schedulable, since=back)
         lab = self.flight.lab
         until(lambda: not any(lab.carrying(token) for token in tokens), timeout=_STARTUP_S)
-        until(lambda: not _shared(lab), timeout=_STARTUP_S)
-        memory = [f"shared memory: {file}" for file in _shared(lab)]
+        until(lambda: not _leftovers(lab), timeout=_STARTUP_S)
         return [
             *(f"{self.victim} came back with {found}" for token in tokens if (found := lab.carrying(token))),
-            *memory,
+            *_leftovers(lab),
         ]
 
 
-def _shared(lab: Lab) -> list[str]:
-    """Give what is left in the shared memory of the lab's machines, as `node01:FILE`."""
-    return [f"{each.name}:{file.name}" for each in lab.powered for file in each.path("/dev/shm").iterdir()]
+def _leftovers(lab: Lab) -> list[str]:
+    """Give what ranks and launchers left in files of the lab's machines, as `node01:FILE`."""
+    return [
+        f"{each.name}:{file.name}"
+        for each in lab.powered
+        for file in (*each.path("/dev/shm").iterdir(), *each.path("/tmp").glob("hydra_*"))
+    ]
 
 
 def _runs(seen: Seen, job: str, attempt: int) -> bool:

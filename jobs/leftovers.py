@@ -1,28 +1,31 @@
-"""Shared memory that killed ranks leave on a machine: files in /dev/shm, until somebody removes them.
+"""Files that killed ranks and their launchers leave on a machine, until somebody removes them.
 
-Each holds 2 MiB (MPICH) to 16 MiB (Open MPI) of the memory of a board, which is all used up after some
-hundred jobs that were cancelled or lost a node. They don't say whose job made them. So what goes is what
-nobody uses any more: at every moment of its life, the process that made one has it open or in its memory.
+In /dev/shm each holds 2 MiB (MPICH) to 16 MiB (Open MPI) of the memory of a board, which is all used up after
+some hundred jobs that were cancelled or lost a node. In /tmp MPICH's hydra describes the machine to its ranks
+(5.0.2; 6 KB). They don't say whose job made them. So what goes is what nobody uses any more: at every moment
+of its life, the process that made one has it open or in its memory.
 """
 
 import contextlib
 import subprocess
 from pathlib import Path
 
-_ROOM = Path("/dev/shm")  # noqa: S108 - see shm_overview(7); whose they are is looked at
-_NAMES = ("mpich_shm_*", "sm_segment.*", "vader_segment.*")
+# Whose they are is looked at. hydra's are there whatever TMPDIR says.
+_MEMORY = "/dev/shm/"  # noqa: S108 - see shm_overview(7)
+_HYDRA = "/tmp/hydra_hwloc_xmlfile_"  # noqa: S108
+_FILES = (f"{_MEMORY}mpich_shm_*", f"{_MEMORY}sm_segment.*", f"{_MEMORY}vader_segment.*", f"{_HYDRA}*")
 _SECONDS = 5.0  # it takes 0.02 here
 
 # Descriptors are looked at before memory: who maps a file and closes it between the two is seen all the same.
 # One that is not ours could only be removed by root, whose jobs may share the machine with others'.
 REMOVING_SCRIPT = f"""
 there=''
-set -- {" ".join(f"{_ROOM}/{names}" for names in _NAMES)}
+set -- {" ".join(_FILES)}
 for file; do
   if [ -f "$file" ] && [ -O "$file" ]; then there=yes; fi
 done
 if [ "$there" ]; then
-  used=$({{ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; }} 2>/dev/null | grep -F {_ROOM}/)
+  used=$({{ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; }} 2>/dev/null | grep -F -e {_MEMORY} -e {_HYDRA})
   for file; do
     case "$used" in
       *"$file"*) ;;
@@ -36,7 +39,7 @@ fi
 
 def remove_unused() -> None:
     """Remove them from this machine."""
-    if not any(file for names in _NAMES for file in _ROOM.glob(names)):
+    if not any(file for files in _FILES for file in Path("/").glob(files.removeprefix("/"))):
         return
     script = REMOVING_SCRIPT.encode()
     # What could not be removed now is found after the next job.

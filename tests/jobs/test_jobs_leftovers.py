@@ -1,4 +1,4 @@
-"""What killed ranks left in /dev/shm goes; what anybody uses stays."""
+"""What killed ranks and launchers left in /dev/shm and /tmp goes; what anybody uses stays."""
 
 import os
 import secrets
@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.shared_memory import remove_unused
+from jobs.leftovers import remove_unused
 
 _ROOM = Path("/dev/shm")
-_KINDS = ("mpich_shm_{}_0", "sm_segment.node01.0.{}.0", "vader_segment.node01.0.{}.0")
+_KINDS = (
+    "/dev/shm/mpich_shm_{}_0",
+    "/dev/shm/sm_segment.node01.0.{}.0",
+    "/dev/shm/vader_segment.node01.0.{}.0",
+    "/tmp/hydra_hwloc_xmlfile_{}",
+)
 _HOLDER = """
 import mmap, os, signal, sys
 descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -26,37 +31,37 @@ signal.pause()
 
 
 @pytest.fixture(params=_KINDS)
-def segment(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Name a file of shared memory of each launcher's ranks; other tests' jobs may remove it while unused."""
-    path = _ROOM / str(request.param).format(secrets.token_hex(8))
+def leftover(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Name a file of each launcher or its ranks; other tests' jobs may remove it while unused."""
+    path = Path(str(request.param).format(secrets.token_hex(8)))
     yield path
     path.unlink(missing_ok=True)
 
 
-def test_what_nobody_uses_goes(segment: Path) -> None:
-    """Its rank was killed: no process has it."""
-    segment.touch()
+def test_what_nobody_uses_goes(leftover: Path) -> None:
+    """Whoever made it was killed: no process has it."""
+    leftover.touch()
     remove_unused()
-    assert not segment.exists()
+    assert not leftover.exists()
 
 
 @pytest.mark.parametrize("how", ["open", "mapped"])
-def test_what_a_rank_uses_stays(segment: Path, how: str) -> None:
-    """Its rank has just made it, or has it in its memory; once that is killed, it goes."""
-    command = [sys.executable, "-c", _HOLDER, str(segment), how]
+def test_what_a_process_uses_stays(leftover: Path, how: str) -> None:
+    """It was just made, or is in a rank's memory; once that is killed, it goes."""
+    command = [sys.executable, "-c", _HOLDER, str(leftover), how]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
             remove_unused()
-            assert segment.exists()
+            assert leftover.exists()
         finally:
             holder.kill()
     remove_unused()
-    assert not segment.exists()
+    assert not leftover.exists()
 
 
-def test_what_is_no_segment_stays() -> None:
+def test_what_has_another_name_stays() -> None:
     """Another program's, and a folder of that name."""
     name = secrets.token_hex(8)
     others = (_ROOM / f"sem.{name}", _ROOM / f"sm_segment_{name}")
@@ -74,9 +79,9 @@ def test_what_is_no_segment_stays() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make another's file")
-def test_what_is_anothers_stays(segment: Path) -> None:
+def test_what_is_anothers_stays(leftover: Path) -> None:
     """Whoever it belongs to may have processes that we don't see."""
-    with segment.open("w") as used:
+    with leftover.open("w") as used:
         os.fchown(used.fileno(), 12345, 12345)
     remove_unused()
-    assert segment.exists()
+    assert leftover.exists()

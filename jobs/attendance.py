@@ -27,9 +27,11 @@ from jobs.tags import Piece, Splitter, cuts_output, is_alone
 
 # More than the kernel's 64 KiB: a launcher that prints much waits less often for us.
 _PIPE_BYTES = 1024 * 1024
-_CHUNK = 64 * 1024  # of more, each buffer is given back to the kernel and faulted in again
+# Of more, each buffer would be given back to the kernel and faulted in again. With what was begun before, as
+# much as is looked at as a whole: see `jobs.logbulk`.
+_CHUNK = 60 * 1024
 # After a short read the output gathers for a moment: to be woken for each line costs more than all the rest.
-_TRICKLE_BYTES = 64 * 1024
+_TRICKLE_BYTES = _CHUNK
 _GATHER_SECONDS = 0.005
 # But not when much came just before: 200 MB/s fill the pipe in 5 ms, and the launcher would wait for us.
 _SHORT_GATHER_SECONDS = 0.001

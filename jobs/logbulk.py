@@ -3,10 +3,13 @@
 Nearly all that a launcher prints is whole lines, each behind one tag. To look at each of a million of them
 costs 2 us a line here; to find out for 64 KiB at once that all are so, and to put the records' beginnings in
 place of the tags, costs a tenth of that.
+
+What Open MPI 4.1 and MPICH leave in the middle of a line, every 4 KiB, is put together first.
 """
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from jobs.logstore import PIECE_BYTES, Speaker, Stream, head_of
@@ -83,6 +86,7 @@ class TagPattern:
         self._tag = tag
         self._mark = mark
         self._begin = re.compile(rb"\n" + tag.pattern.replace(b"(", b"(?:"))
+        self._known: dict[bytes, Speaker] = {}
 
     def whole(self, data: bytes) -> Tagged | None:
         """Return the lines if each is of the one who is named at its begin; None if one may not be.
@@ -100,11 +104,52 @@ class TagPattern:
             return Tagged(data, {tag: self._speaker(first)}, again=tags > lines)
         if tags > lines:
             return None
-        begins: list[bytes] = self._begin.findall(b"\n" + data)
+        speakers = self._named(b"\n" + data, lines)
+        return Tagged(data, speakers) if speakers else None
+
+    def _named(self, data: bytes, lines: int) -> dict[bytes, Speaker]:
+        """Give the tags of so many lines, each behind a newline; nothing if one has none."""
+        if len(self._known) <= _FEW:  # to count each is faster than to look at each line
+            counts = {tag: data.count(b"\n" + tag) for tag in self._known}
+            if sum(counts.values()) == lines:
+                return {tag: self._known[tag] for tag, count in counts.items() if count}
+        begins: list[bytes] = self._begin.findall(data)
         if len(begins) < lines:
-            return None
+            return {}
         different = (self._tag.match(begin, 1) for begin in set(begins))
-        return Tagged(data, {match[0]: self._speaker(match) for match in different if match})
+        speakers = {match[0]: self._speaker(match) for match in different if match}
+        self._known |= speakers
+        return speakers
+
+    def joined(self, data: bytes, begun: Mapping[bytes, bytes]) -> tuple[bytes, dict[bytes, bytes]]:
+        """Put together the lines that the launcher left in the middle, to go on with another's.
+
+        Args:
+            data: Whole lines, as the launcher ended them.
+            begun: What was begun before, by its tag.
+
+        Returns:
+            Lines that each end where they ended, and what is begun by now, by its tag; the tag is empty for
+            words that have none.
+        """
+        left = dict(begun)
+        whole: list[bytes] = []
+        # tags that begin a line are made unreadable: nearly all do
+        breaks = (tag.start() for tag in self._tag.finditer(data.replace(b"\n[", b"\n\0"), 1))
+        for start, end in pairwise((0, *breaks, len(data))):
+            words = data[start:end]
+            for tag in [tag for tag in left if tag]:
+                at = 0 if words.startswith(tag) else words.find(b"\n" + tag)
+                if at >= 0:
+                    at = words.index(tag, at) + len(tag)
+                    words = b"".join((words[:at], left.pop(tag), words[at:]))
+            end_of_lines = words.rfind(b"\n") + 1
+            whole.append(words[:end_of_lines])
+            if rest := words[end_of_lines:]:
+                match = self._tag.match(rest)
+                tag = match[0] if match else b""
+                left[tag] = left.get(tag, b"") + rest[len(tag) :]
+        return b"".join(whole), left
 
     def _speaker(self, match: re.Match[bytes]) -> Speaker:
         stream = match[2]

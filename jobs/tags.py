@@ -63,21 +63,15 @@ class Splitter:
         self._unread = b""
         self._begun: dict[tuple[int | None, Stream], bytearray] = {}
         self._continued: set[tuple[int | None, Stream]] = set()
+        self._tags: dict[tuple[int | None, Stream], bytes] = {}
 
     def feed(self, data: bytes) -> Iterator[Piece | Tagged]:
         """Take the next chunk and give the lines that it completes."""
         data = self._unread + data
         end = data.rfind(b"\n") + 1
         self._unread = data[end:]
-        waiting = [data[:end]] if end else []
-        while waiting:
-            lines = waiting.pop()
-            if (tagged := self._plain_tags.whole(lines)) and self._begin_lines(tagged.speakers.values()):
-                yield tagged
-            elif 0 < (middle := lines.find(b"\n", len(lines) // 2) + 1) < len(lines) and len(lines) > _SMALL:
-                waiting += lines[middle:], lines[:middle]
-            else:
-                yield from self._sorted_out(lines)
+        if end:
+            yield from self._lines(data[:end])
         if len(self._unread) > PIECE_BYTES:
             end = self._decided(self._unread)
             words, self._unread = self._unread[:end], self._unread[end:]
@@ -92,6 +86,39 @@ class Splitter:
             if text and not (bytes(text) == b"\0" and speaker[1] is Stream.ERR):
                 yield Piece(*speaker, bytes(text), joined=speaker in self._continued)
         self._begun.clear()
+
+    def _lines(self, lines: bytes) -> Iterator[Piece | Tagged]:
+        """Give lines; what is begun when they end is kept for their speakers' next."""
+        if not self._begun and (tagged := self._at_once(lines)):
+            yield tagged
+            return
+        if not isinstance(self._plain_tags, TagPattern) or self._speaker is not self._own or self._continued:
+            yield from self._halved(lines)
+            return
+        ranks = [speaker for speaker in self._begun if speaker != self._own]
+        begun = {self._tags[speaker]: bytes(self._begun.pop(speaker)) for speaker in ranks}
+        whole, left = self._plain_tags.joined(lines, begun)
+        yield from self._halved(whole)
+        for tag, words in left.items():
+            match = self._tag.match(tag)
+            self._speaker = self._who(match) if match else self._own
+            yield from self._add(words)
+        self._speaker = self._own
+
+    def _halved(self, lines: bytes) -> Iterator[Piece | Tagged]:
+        waiting = [lines]
+        while waiting:
+            lines = waiting.pop()
+            if tagged := self._at_once(lines):
+                yield tagged
+            elif 0 < (middle := lines.find(b"\n", len(lines) // 2) + 1) < len(lines) and len(lines) > _SMALL:
+                waiting += lines[middle:], lines[:middle]
+            else:
+                yield from self._sorted_out(lines)
+
+    def _at_once(self, lines: bytes) -> Tagged | None:
+        tagged = self._plain_tags.whole(lines)
+        return tagged if tagged and self._begin_lines(tagged.speakers.values()) else None
 
     def _begin_lines(self, speakers: Iterable[Speaker]) -> bool:
         """Tell whether none of these has begun a line that goes on."""
@@ -117,7 +144,9 @@ class Splitter:
 
     def _who(self, tag: re.Match[bytes]) -> tuple[int, Stream]:
         stream = tag[2]
-        return int(tag[1]), self._own[1] if not stream else Stream.OUT if stream == b"out" else Stream.ERR
+        who = int(tag[1]), self._own[1] if not stream else Stream.OUT if stream == b"out" else Stream.ERR
+        self._tags[who] = tag[0]
+        return who
 
     def _words(self, data: bytes) -> Iterator[Piece]:
         """Give each speaker in the data his words; what is too long to wait for its newline comes out."""

@@ -1,5 +1,6 @@
 """Telling apart whose words are in what mpirun prints."""
 
+import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -140,6 +141,36 @@ def test_interleaved_fragments_find_their_line(
         if text and not (text == b"\0" and who[1] is Stream.ERR):
             expected[who].append(text)
     assert _lines(_split(OLD, _cut(printed, cuts))) == expected
+
+
+def _as_read(launcher: Launcher, rank: int, text: bytes, size: int) -> list[bytes]:
+    """Tag a rank's words as 4.1 and MPICH do: at each line's begin, and where it read on."""
+    who = (rank, Stream.OUT)
+    read = [text[at : at + size] for at in range(0, len(text), size)]
+    return [
+        b"".join(_tagged(launcher, who, line) for line in each.splitlines(keepends=True)) for each in read
+    ]
+
+
+@pytest.mark.parametrize("launcher", [OLD, MPICH])
+@pytest.mark.parametrize("size", [512, 4096])
+def test_lines_of_many_ranks_that_break_off_are_taken_at_once(launcher: Launcher, size: int) -> None:
+    """Each rank's lines are whole and in order, and nearly none was looked at by itself."""
+    order = random.Random(size)
+    expected = {rank: [b"rank %d line %d" % (rank, line) for line in range(5000)] for rank in range(5)}
+    waiting = {
+        rank: _as_read(launcher, rank, b"".join(line + b"\n" for line in lines), size)
+        for rank, lines in expected.items()
+    }
+    printed: list[bytes] = []
+    while left := [rank for rank, blocks in waiting.items() if blocks]:
+        printed.append(waiting[order.choice(left)].pop(0))
+    data = b"".join(printed)
+    chunks = [data[at : at + 60_000] for at in range(0, len(data), 60_000)]
+    splitter = Splitter(launcher, Stream.OUT)
+    found = [*(piece for chunk in chunks for piece in splitter.feed(chunk)), *splitter.close()]
+    assert _lines(unfolded(found)) == {(rank, Stream.OUT): lines for rank, lines in expected.items()}
+    assert sum(isinstance(piece, Piece) for piece in found) < 50
 
 
 @given(

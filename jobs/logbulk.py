@@ -9,13 +9,20 @@ What Open MPI 4.1 and MPICH leave in the middle of a line, every 4 KiB, is put t
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from jobs.logstore import PIECE_BYTES, Speaker, Stream, head_of
 
 # How many different tags are replaced by passes over the whole; with more, one pass asks a table each time.
 _FEW = 12
+
+MOST_BREAKS = 128
+"""How many lines that break off are put together at once.
+
+A launcher that reads on every few KiB breaks off fewer. A program that prints tags of its own could have any
+number, and each is searched for from each break on.
+"""
 
 
 class Tagged(NamedTuple):
@@ -118,24 +125,28 @@ class TagPattern:
             return {}
         different = (self._tag.match(begin, 1) for begin in set(begins))
         speakers = {match[0]: self._speaker(match) for match in different if match}
-        self._known |= speakers
+        if len(self._known) <= _FEW:
+            self._known |= speakers
         return speakers
 
-    def joined(self, data: bytes, begun: Mapping[bytes, bytes]) -> tuple[bytes, dict[bytes, bytes]]:
+    def joined(self, data: bytes, begun: Mapping[bytes, bytes]) -> tuple[bytes, dict[bytes, bytes]] | None:
         """Put together the lines that the launcher left in the middle, to go on with another's.
 
         Args:
             data: Whole lines, as the launcher ended them.
-            begun: What was begun before, by its tag.
+            begun: What was begun before, by its tag; not many.
 
         Returns:
             Lines that each end where they ended, and what is begun by now, by its tag; the tag is empty for
-            words that have none.
+            words that have none. None if too many break off.
         """
         left = dict(begun)
         whole: list[bytes] = []
         # tags that begin a line are made unreadable: nearly all do
-        breaks = (tag.start() for tag in self._tag.finditer(data.replace(b"\n[", b"\n\0"), 1))
+        within = self._tag.finditer(data.replace(b"\n[", b"\n\0"), 1)
+        breaks = [tag.start() for tag in islice(within, MOST_BREAKS + 1)]
+        if len(breaks) > MOST_BREAKS:
+            return None
         for start, end in pairwise((0, *breaks, len(data))):
             words = data[start:end]
             for tag in [tag for tag in left if tag]:

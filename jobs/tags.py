@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import NamedTuple, assert_never
 
 from jobs.launchers import Flavour, Launcher
-from jobs.logbulk import Tagged, TagPattern, Untagged
+from jobs.logbulk import MOST_BREAKS, Tagged, TagPattern, Untagged
 from jobs.logstore import PIECE_BYTES, Speaker, Stream
 
 _TAG_LENGTH = 48
@@ -56,14 +56,14 @@ class Splitter:
             stream: Which of the two.
             alone: Whether there is one rank only, whose words have no tags; see ``is_alone``.
         """
-        self._own: tuple[int | None, Stream] = (0 if alone and stream is Stream.OUT else None, stream)
+        self._own: Speaker = (0 if alone and stream is Stream.OUT else None, stream)
         self._tag = _NONE if alone else _tag(launcher)
         self._plain_tags = Untagged(self._own) if alone else TagPattern(self._tag, _MARK, stream)
         self._speaker = self._own
         self._unread = b""
-        self._begun: dict[tuple[int | None, Stream], bytearray] = {}
-        self._continued: set[tuple[int | None, Stream]] = set()
-        self._tags: dict[tuple[int | None, Stream], bytes] = {}
+        self._begun: dict[Speaker, bytearray] = {}
+        self._continued: set[Speaker] = set()
+        self._tags: dict[Speaker, bytes] = {}
 
     def feed(self, data: bytes) -> Iterator[Piece | Tagged]:
         """Take the next chunk and give the lines that it completes."""
@@ -92,18 +92,31 @@ class Splitter:
         if not self._begun and (tagged := self._at_once(lines)):
             yield tagged
             return
-        if not isinstance(self._plain_tags, TagPattern) or self._speaker is not self._own or self._continued:
+        joined = self._joined(lines)
+        if joined is None:
             yield from self._halved(lines)
             return
-        ranks = [speaker for speaker in self._begun if speaker != self._own]
-        begun = {self._tags[speaker]: bytes(self._begun.pop(speaker)) for speaker in ranks}
-        whole, left = self._plain_tags.joined(lines, begun)
+        whole, left = joined
+        self._begun = {speaker: words for speaker, words in self._begun.items() if speaker == self._own}
+        self._tags.clear()
         yield from self._halved(whole)
         for tag, words in left.items():
             match = self._tag.match(tag)
-            self._speaker = self._who(match) if match else self._own
+            self._speaker = self._heard(match) if match else self._own
             yield from self._add(words)
         self._speaker = self._own
+
+    def _joined(self, lines: bytes) -> tuple[bytes, dict[bytes, bytes]] | None:
+        if not isinstance(self._plain_tags, TagPattern) or len(self._begun) > MOST_BREAKS:
+            return None
+        if self._speaker is not self._own or not self._continued <= {self._own}:
+            return None
+        begun = {
+            self._tags[speaker]: bytes(words)
+            for speaker, words in self._begun.items()
+            if speaker != self._own
+        }
+        return self._plain_tags.joined(lines, begun)
 
     def _halved(self, lines: bytes) -> Iterator[Piece | Tagged]:
         waiting = [lines]
@@ -142,11 +155,14 @@ class Splitter:
             return None
         return Piece(*speaker, line[tag.end() :], joined=False)
 
-    def _who(self, tag: re.Match[bytes]) -> tuple[int, Stream]:
+    def _who(self, tag: re.Match[bytes]) -> Speaker:
         stream = tag[2]
-        who = int(tag[1]), self._own[1] if not stream else Stream.OUT if stream == b"out" else Stream.ERR
-        self._tags[who] = tag[0]
-        return who
+        return int(tag[1]), self._own[1] if not stream else Stream.OUT if stream == b"out" else Stream.ERR
+
+    def _heard(self, tag: re.Match[bytes]) -> Speaker:
+        speaker = self._who(tag)
+        self._tags[speaker] = tag[0]
+        return speaker
 
     def _words(self, data: bytes) -> Iterator[Piece]:
         """Give each speaker in the data his words; what is too long to wait for its newline comes out."""
@@ -154,7 +170,7 @@ class Splitter:
         for tag in self._tag.finditer(data):
             if tag.start() > start:
                 yield from self._add(data[start : tag.start()])
-            self._speaker = self._who(tag)
+            self._speaker = self._heard(tag)
             start = tag.end()
         yield from self._add(data[start:])
 
@@ -170,6 +186,7 @@ class Splitter:
         speaker, self._speaker = self._speaker, self._own
         joined = speaker in self._continued
         self._continued.discard(speaker)
+        self._tags.pop(speaker, None)
         return Piece(*speaker, bytes(self._begun.pop(speaker, b"")), joined=joined)
 
     def _decided(self, data: bytes) -> int:

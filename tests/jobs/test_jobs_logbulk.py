@@ -12,6 +12,8 @@ from jobs.logstore import PIECE_BYTES, Speaker, Stream, parse_line
 AT = b"2026-11-21T14:03:11.123Z"
 TAG = re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>: ")
 PATTERN = TagPattern(TAG, b"]<std", Stream.OUT)
+OLD_TAG = re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>:")
+OLD = TagPattern(OLD_TAG, b"]<std", Stream.OUT)
 
 _TEXTS = st.binary(max_size=30).map(lambda text: text.replace(b"\n", b"").replace(b"]<std", b""))
 _RANKS = st.integers(0, 30)
@@ -40,8 +42,7 @@ def test_every_line_keeps_its_rank_stream_and_text(lines: list[tuple[int, str, b
 def test_a_tag_within_its_own_line_is_no_text(lines: list[list[bytes]]) -> None:
     """Open MPI 4.1 tags what it happens to read: words of one rank behind each other are one line."""
     tag = b"[1,3]<stdout>:"
-    pattern = TagPattern(re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>:"), b"]<std", Stream.OUT)
-    tagged = pattern.whole(b"".join(b"".join(tag + text for text in texts) + b"\n" for texts in lines))
+    tagged = OLD.whole(b"".join(b"".join(tag + text for text in texts) + b"\n" for texts in lines))
     assert tagged is not None
     assert _records(tagged) == [((3, Stream.OUT), b"".join(texts)) for texts in lines]
 
@@ -103,7 +104,42 @@ def test_words_without_tags_may_be_too_long() -> None:
 def test_an_error_that_was_tagged_in_pieces_is_read_whole() -> None:
     """Why a rank failed must be found also when the launcher read its last words in two."""
     tag = b"[1,1]<stderr>:"
-    pattern = TagPattern(re.compile(rb"\[\d{1,10},(\d{1,9})\]<std(out|err|diag)>:"), b"]<std", Stream.ERR)
-    tagged = pattern.whole(tag + b"Value" + tag + b"Error: boo\n" + tag + b"end\n")
+    tagged = TagPattern(OLD_TAG, b"]<std", Stream.ERR).whole(
+        tag + b"Value" + tag + b"Error: boo\n" + tag + b"end\n"
+    )
     assert isinstance(tagged, Tagged)
     assert tagged.errors(10) == [b"ValueError: boo", b"end"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "begun", "whole", "left"),
+    [
+        (b"{0}a\n{1}b\n", {}, b"{0}a\n{1}b\n", {}),
+        (b"{0}a{1}b\n{0}c\n", {}, b"{1}b\n{0}ac\n", {}),
+        (b"{0}a{1}b{0}c\n{1}d\n", {}, b"{0}ac\n{1}bd\n", {}),
+        (b"{0}a{0}b{0}c\n", {}, b"{0}abc\n", {}),
+        (b"{1}b\n{0}c\n{0}d\n", {0: b"a"}, b"{1}b\n{0}ac\n{0}d\n", {}),
+        (b"{1}b\n{1}c{2}d\n", {0: b"a"}, b"{1}b\n{2}d\n", {0: b"a", 1: b"c"}),
+        (b"own\n{0}a{1}b\n", {}, b"own\n{1}b\n", {0: b"a"}),
+        (b"[1,0]<st{1}b\n", {}, b"{1}b\n", {None: b"[1,0]<st"}),
+    ],
+)
+def test_lines_that_break_off_are_put_together(
+    printed: bytes, begun: dict[int, bytes], whole: bytes, left: dict[int | None, bytes]
+) -> None:
+    """Each ends where its rank ended it; what nobody has ended is left for later."""
+
+    def tag(rank: int | None) -> bytes:
+        return b"" if rank is None else b"[1,%d]<stdout>:" % rank
+
+    def tagged(text: bytes) -> bytes:
+        return re.sub(rb"\{(\d)\}", lambda found: tag(int(found[1])), text)
+
+    found = OLD.joined(tagged(printed), {tag(rank): words for rank, words in begun.items()})
+    assert found == (tagged(whole), {tag(rank): words for rank, words in left.items()})
+
+
+def test_tags_without_number_are_not_searched_for() -> None:
+    """A program may print any number of them: to look for each from each on would take for ever."""
+    tags = [b"[1,%d]<stdout>:x" % rank for rank in range(5000)]
+    assert OLD.joined(b"".join(tags) + b"\n", {}) is None

@@ -163,5 +163,10 @@ class TagPattern:
         return b"".join(whole), left
 
     def _speaker(self, match: re.Match[bytes]) -> Speaker:
-        stream = match[2]
-        return int(match[1]), self._own if not stream else Stream.OUT if stream == b"out" else Stream.ERR
+        return speaker_of(match, self._own)
+
+
+def speaker_of(tag: re.Match[bytes], own: Stream) -> Speaker:
+    """Read a tag, matched with two groups, the rank and the stream; one without a stream means our own."""
+    stream = tag[2]
+    return int(tag[1]), own if not stream else Stream.OUT if stream == b"out" else Stream.ERR

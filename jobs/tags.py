@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import NamedTuple, assert_never
 
 from jobs.launchers import Flavour, Launcher
-from jobs.logbulk import MOST_BREAKS, Tagged, TagPattern, Untagged
+from jobs.logbulk import MOST_BREAKS, Tagged, TagPattern, Untagged, speaker_of
 from jobs.logstore import PIECE_BYTES, Speaker, Stream
 
 _TAG_LENGTH = 48
@@ -150,17 +150,13 @@ class Splitter:
         tag = self._tag.match(line)
         if tag is None or self._speaker is not self._own or len(line) > PIECE_BYTES:
             return None
-        speaker = self._who(tag)
+        speaker = speaker_of(tag, self._own[1])
         if speaker in self._begun or line.find(b"]<std", tag.end()) >= 0:
             return None
         return Piece(*speaker, line[tag.end() :], joined=False)
 
-    def _who(self, tag: re.Match[bytes]) -> Speaker:
-        stream = tag[2]
-        return int(tag[1]), self._own[1] if not stream else Stream.OUT if stream == b"out" else Stream.ERR
-
     def _heard(self, tag: re.Match[bytes]) -> Speaker:
-        speaker = self._who(tag)
+        speaker = speaker_of(tag, self._own[1])
         self._tags[speaker] = tag[0]
         return speaker
 

@@ -186,7 +186,8 @@ def _follow(channel: paramiko.Channel, program: "subprocess.Popen[bytes]", answe
     other.join(10)
     answered.wait(10)  # a real server answers the request before it tells of the end
     with contextlib.suppress(OSError, EOFError):
-        channel.send_exit_status(program.wait(10) % 256)
+        if (status := program.wait(10)) >= 0:  # RFC 4254, 6.10: what a signal ended has no exit status
+            channel.send_exit_status(status)
         channel.close()
 
 

@@ -162,6 +162,18 @@ def test_a_script_that_takes_too_long_is_ended(board: BoardServer) -> None:
     line.end()
 
 
+@pytest.mark.parametrize("root", [False, True], ids=["user", "root"])
+def test_a_script_that_is_killed_is_no_lost_connection(board: BoardServer, *, root: bool) -> None:
+    """The board is there: nobody need look for its cable, and the session is of use for the next one."""
+    board.tool("sudo", FREE)
+    found, line = entered(board)
+    with pytest.raises(StepFailed, match="what ran there was killed") as failed:
+        found.run("kill -KILL 0", root=root)
+    assert "journalctl" in failed.value.fix
+    assert found.run("echo on").out == "on\n"
+    line.end()
+
+
 def test_sudo_gets_the_password_only_when_it_asks(board: BoardServer) -> None:
     """The script sees nothing of it, and no command line does."""
     board.tool("sudo", ASKING.format(password=_quoted(PASSWORD)))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab.bare import Bare, Sudo
-from tests.lab.flight import PROGRAM, Flight
+from tests.lab.errors import CommandFailed
+from tests.lab.flight import PROGRAM, SERVICE_LOG, Flight
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 from tests.lab.mirror import lacks, mirror
@@ -32,7 +33,11 @@ class Head:
         """Provision the board; give what was told."""
         command = self.command(what, *options, "--password-stdin")
         text = f"{self.flight.lab.password}\n"
-        return self.flight.lab.head.run(command, env=self.flight.env, text=text, timeout=200).stdout
+        try:
+            return self.flight.lab.head.run(command, env=self.flight.env, text=text, timeout=200).stdout
+        except CommandFailed as failed:
+            failed.add_note(self.flight.file(SERVICE_LOG).read_text(encoding="utf-8")[-2000:])
+            raise
 
     def command(self, what: str, *options: str) -> list[str]:
         """Write a command for the board."""

@@ -196,7 +196,7 @@ def _guarded() -> Generator[None]:
         raise
     except Exception as error:
         # whatever a lost connection, or a hostile board, makes of the library
-        log.info("a board's connection failed: %s", type(error).__name__)
+        log.warning("a board's connection failed: %s: %s", type(error).__name__, printable(str(error), 200))
         raise ContactFailed("the connection was lost") from error
 
 

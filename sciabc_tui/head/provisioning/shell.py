@@ -30,6 +30,9 @@ _OPEN_WITHIN = 15.0
 _SUDO_WITHIN = 30.0
 """Seconds that sudo may take: where a name server is silent it waits for that first."""
 
+_LAST_WITHIN = 1.0
+"""Seconds in which a board that shuts down hangs up, after it has ended what runs there."""
+
 _PIECE = 32 * 1024
 _MOST_SAID = 2**20
 _LOOK = 0.5
@@ -74,7 +77,7 @@ class Shell:
         """Run a script as the user who logged in.
 
         Raises:
-            StepFailed: It took too long.
+            StepFailed: It took too long, or was killed.
             ContactFailed: The connection was lost.
         """
         with self._guarded():
@@ -86,7 +89,7 @@ class Shell:
         """Run a script by sudo.
 
         Raises:
-            StepFailed: The user may not, or it took too long.
+            StepFailed: The user may not, or it took too long, or was killed.
             ContactFailed: The connection was lost.
         """
         word = f"sciabc-{secrets.token_hex(8)}"
@@ -174,11 +177,18 @@ class Shell:
                     f"Next: see how busy it is: {self._place.ssh} uptime",
                 )
         self._take(channel, heard)
-        # a connection that is lost counts as an exit status of -1
+        # -1: the connection is lost, or sshd had none to tell, since a signal ended what ran
         status = channel.recv_exit_status() if channel.exit_status_ready() else -1
-        if status < 0 or not self._transport.is_active():
+        if status < 0:
+            self._transport.join(_LAST_WITHIN)
+        if not self._transport.is_active():
             raise ContactFailed("the connection was lost")
         channel.close()
+        if status < 0:
+            raise StepFailed(
+                "what ran there was killed",
+                f"Next: see what did that: {self._place.ssh} sudo journalctl -n 50",
+            )
         return Answer(status, heard.out.decode("utf-8", "replace"), heard.err.decode("utf-8", "replace"))
 
     def _hear(self, channel: paramiko.Channel, heard: _Heard, deadline: float) -> bool:

@@ -10,25 +10,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_MODIFY, _MOVED_TO = 0x2, 0x80  # sys/inotify.h
+_MODIFY, _MOVED_TO, _CREATE = 0x2, 0x80, 0x100  # sys/inotify.h
 _ONLY_FOLDERS = 0x0100_0000  # IN_ONLYDIR
 _BYTES = 64 * 1024
 _EVENT = struct.Struct("=iIII")  # struct inotify_event: wd, mask, cookie, and how many bytes of a name follow
 
 
 class FolderNews:
-    """Tells when files in folders are written to, or moved in. Of one loop, and only within `with`.
+    """Tells when folders are made, and files in them written to or moved in. Of one loop, within `with` only.
 
     Where the kernel has no watch left (fs.inotify.max_user_watches) nothing is told: wait with a time limit.
     """
 
-    def __init__(self, begin: str) -> None:
+    def __init__(self, top: Path, begin: str) -> None:
         """Watch nothing yet.
 
         Args:
+            top: Above all folders that are to be watched, and there.
             begin: How the names of the files begin that matter.
         """
+        self._top = top
         self._begin = os.fsencode(begin)
+        self._awaited: set[bytes] = set()
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = -1
         self._watched: set[Path] = set()
@@ -50,14 +53,26 @@ class FolderNews:
             loop.run_in_executor(None, os.close, self._descriptor)
 
     def watch(self, folder: Path) -> bool:
-        """Tell of this folder too; return whether that is new: what was there before is not told."""
+        """Tell of this folder too; return whether that is new: what was there before is not told.
+
+        Where it is not there yet, the next that is made on the way to it is told: call it again then.
+        """
         if self._descriptor < 0 or folder in self._watched:
             return False
-        mask = _MODIFY | _MOVED_TO | _ONLY_FOLDERS
-        if self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), mask) < 0:
-            return False  # not there yet, or no watch left
+        below = folder.relative_to(self._top)
+        self._awaited.update(map(os.fsencode, below.parts))
+        # from above: what is made after its turn is told by the one that it is in
+        for above in reversed(below.parents):
+            self._add(self._top / above, _CREATE)
+        if not self._add(folder, _MODIFY | _MOVED_TO):
+            return False
         self._watched.add(folder)
         return True
+
+    def _add(self, folder: Path, mask: int) -> bool:
+        """Watch a folder; return False if it is not there, or no watch is left."""
+        watch: int = self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), mask | _ONLY_FOLDERS)
+        return watch >= 0
 
     async def wait(self) -> None:
         """Return when something changed since the last time."""
@@ -66,14 +81,17 @@ class FolderNews:
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            if any(name.startswith(self._begin) for name in _names(os.read(self._descriptor, _BYTES))):
+            if any(self._matters(mask, name) for mask, name in _events(os.read(self._descriptor, _BYTES))):
                 self._changed.set()
 
+    def _matters(self, mask: int, name: bytes) -> bool:
+        return name in self._awaited if mask & _CREATE else name.startswith(self._begin)
 
-def _names(events: bytes) -> Iterator[bytes]:
+
+def _events(data: bytes) -> Iterator[tuple[int, bytes]]:
     offset = 0
-    while offset < len(events):
-        *_, length = _EVENT.unpack_from(events, offset)
+    while offset < len(data):
+        _, mask, _, length = _EVENT.unpack_from(data, offset)
         offset += _EVENT.size
-        yield events[offset : offset + length]
+        yield mask, data[offset : offset + length].rstrip(b"\0")
         offset += length

@@ -34,16 +34,18 @@ class LogNews:
         now = self._loop.time()
         self._again_at = max(self._again_at, now - AT_ONCE * LEAST) + LEAST
         await asyncio.sleep(max(0.0, self._again_at - now))
-        if not self._files.watch(self._attempt()) and not self._moved():
+        attempt = self._attempt()
+        if not (attempt and self._files.watch(attempt)) and not self._moved():
             async with asyncio.TaskGroup() as group:
                 pair = [group.create_task(self._files.wait()), group.create_task(self._until_it_moves())]
                 await asyncio.wait(pair, timeout=within, return_when=asyncio.FIRST_COMPLETED)
                 for one in pair:
                     one.cancel()
 
-    def _attempt(self) -> Path:
+    def _attempt(self) -> Path | None:
+        """Give the folder of the newest attempt; it is made after the job is said to run."""
         now = self._now()
-        return self._folder / f"{self._job}" / f"attempt-{now.attempt if now else 0}"
+        return self._folder / f"{self._job}" / f"attempt-{now.attempt}" if now and now.attempt else None
 
     def _now(self) -> Job | None:
         return self._hub.state.jobs.get(self._job)
@@ -69,7 +71,7 @@ def log_news(hub: Hub, job: JobId, folder: Path) -> Generator[LogNews]:
     Args:
         hub: Says how the job stands.
         job: Whose log.
-        folder: Of all jobs.
+        folder: Of all jobs; what it is in is there.
     """
-    with FolderNews(AttemptFiles(folder).log.name) as files:
+    with FolderNews(folder.parent, AttemptFiles(folder).log.name) as files:
         yield LogNews(hub, job, folder, files)

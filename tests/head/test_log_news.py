@@ -81,6 +81,27 @@ async def test_a_start_and_an_end_are_told(hub: StateHub, tmp_path: Path) -> Non
             await waiting
 
 
+@pytest.mark.parametrize("there", ["", "jobs", "jobs/1"])
+async def test_a_folder_that_is_made_late_is_told(hub: StateHub, tmp_path: Path, there: str) -> None:
+    """A job is said to run before its folder is made: its first line must not wait for the next look."""
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    hub.publish([JobStarted(RUNNING)])
+    attempt = tmp_path / "jobs" / "1" / "attempt-1"
+    with log_news(hub, JobId(1), tmp_path / "jobs") as news:
+        waiting = await _told(news)
+        assert not waiting.done()
+        attempt.mkdir(parents=True)
+        (attempt / "log").write_bytes(b"line\n")
+        async with asyncio.timeout(30.0):
+            await waiting
+            await news.wait(LONG)  # what is in it by now
+        waiting = await _told(news)
+        assert not waiting.done()
+        (attempt / "log").write_bytes(b"line\nline\n")
+        async with asyncio.timeout(30.0):
+            await waiting
+
+
 async def test_silence_ends_the_wait_in_time(hub: StateHub, tmp_path: Path) -> None:
     """Where nothing is told, for want of a watch too, the wait ends all the same."""
     with log_news(hub, JobId(1), tmp_path / "nowhere") as news:

@@ -15,8 +15,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobs.complaints import why_unreached
 from jobs.errors import JobsError, SpecError
-from jobs.fitness import Check, Exchange, Subject, Verdict, judge, not_asked, unreached, why_unreached
+from jobs.fitness import Check, Exchange, Subject, Verdict, judge, not_asked, unreached
 from jobs.hostfile import Host, checked_address
 from jobs.launchers import Flavour, Launcher, choose, local_python
 from jobs.machine import own_machine

@@ -23,8 +23,8 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from jobs.complaints import why_unreached
 from jobs.errors import SpecError
-from jobs.fitness import why_unreached
 from jobs.hostfile import Host, checked_address
 from jobs.sshconfig import ssh_config
 from sciabc_tui.head import remote_agent

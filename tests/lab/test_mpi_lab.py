@@ -36,7 +36,8 @@ class Head:
         try:
             return self.flight.lab.head.run(command, env=self.flight.env, text=text, timeout=200).stdout
         except CommandFailed as failed:
-            failed.add_note(self.flight.file(SERVICE_LOG).read_text(encoding="utf-8")[-2000:])
+            for log in (self.flight.file(SERVICE_LOG), self.board.path("/var/log/sshd.log")):
+                failed.add_note(log.read_text(encoding="utf-8")[-2000:])
             raise
 
     def command(self, what: str, *options: str) -> list[str]:

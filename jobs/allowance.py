@@ -1,8 +1,10 @@
-"""How much of something is allowed: at once, and then a second. Pure."""
+"""How much of something is allowed at once, and how much in the long run. Pure; times are in seconds."""
+
+import math
 
 
 class Allowance:
-    """A token bucket: ``burst`` at once, then ``rate`` a second; times are in seconds."""
+    """A token bucket: ``burst`` at once, then ``rate`` a second. Whoever finds it empty goes without."""
 
     def __init__(self, burst: float, rate: float, now: float) -> None:
         self._burst = burst
@@ -23,3 +25,21 @@ class Allowance:
     def spent(self) -> float:
         """How much was missing from the burst when it was last looked at."""
         return self._burst - self._left
+
+
+class Pace:
+    """``at_once`` after a silence, then one in ``every`` seconds. Whoever comes early waits."""
+
+    def __init__(self, at_once: int, every: float) -> None:
+        self._saved = (at_once - 1) * every
+        self._every = every
+        self._rests_until = -math.inf
+
+    def due(self, now: float) -> float:
+        """Give when the next may be: now, or later."""
+        return max(now, self._rests_until)
+
+    def took(self, now: float) -> None:
+        """Count one; it may have come early, but nobody owes more than one."""
+        rested = min(max(self._rests_until, now - self._saved), now)
+        self._rests_until = rested + self._every

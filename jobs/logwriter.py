@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from jobs.allowance import Pace
 from jobs.logbulk import Tagged
 from jobs.logindex import IndexWriter
 from jobs.logparts import Part, log_size, part_path, parts
@@ -68,7 +69,7 @@ class LogWriter:
         self._times: list[bytes] = []
         self._speakers: set[Speaker] = set()
         self._due: float | None = None
-        self._rests_until = 0.0
+        self._pace = Pace(_AT_ONCE, _BATCH_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +112,7 @@ class LogWriter:
         if self._batched >= _BATCH_BYTES:
             self.flush()
         elif self._batch and self._due is None:
-            self._due = max(time.monotonic(), self._rests_until)
+            self._due = self._pace.due(time.monotonic())
 
     def due_in(self) -> float | None:
         """Return the seconds until the batch must be written; None if there is none."""
@@ -131,10 +132,7 @@ class LogWriter:
             return
         # a single one can be large: to copy it takes as long as to write it
         batch = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        now = time.monotonic()
-        # a batch costs a rest of 100 ms; a silence saves up for eight of them, and nobody owes more than one
-        rested = min(max(self._rests_until, now - (_AT_ONCE - 1) * _BATCH_SECONDS), now)
-        self._rests_until = rested + _BATCH_SECONDS
+        self._pace.took(time.monotonic())
         try:
             if self._full(len(batch)):
                 self._go_on_in_a_new_part(times[0])

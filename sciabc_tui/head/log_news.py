@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobs.allowance import Pace
 from jobs.attempt import AttemptFiles
 from sciabc_tui.cluster.job import Job, JobId
 from sciabc_tui.head.inotify import FolderNews
@@ -27,13 +28,14 @@ class LogNews:
         self._files = files
         self._told = self._stand()
         self._loop = asyncio.get_running_loop()
-        self._again_at = 0.0
+        self._pace = Pace(AT_ONCE, LEAST)
 
     async def wait(self, within: float) -> None:
         """Return when there may be news since the last time, at the latest after so many seconds."""
         now = self._loop.time()
-        self._again_at = max(self._again_at, now - AT_ONCE * LEAST) + LEAST
-        await asyncio.sleep(max(0.0, self._again_at - now))
+        due = self._pace.due(now)
+        await asyncio.sleep(due - now)
+        self._pace.took(due)
         attempt = self._attempt()
         if not (attempt and self._files.watch(attempt)) and not self._moved():
             async with asyncio.TaskGroup() as group:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 import threading
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -66,6 +67,15 @@ class Endless:
             self.closed += 1
 
 
+def last_words(process: "subprocess.Popen[str]") -> str:
+    """Give what it said on standard error by its end; where it did not end, what it was doing."""
+    try:
+        return process.communicate(timeout=ENDS_WITHIN)[1]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # its fault handler tells where it is
+        return process.communicate()[1]
+
+
 @pytest.mark.parametrize("talks", [False, True], ids=["silent", "talks"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_is_heard_at_any_moment(
@@ -80,11 +90,11 @@ def test_ctrl_c_is_heard_at_any_moment(
     works = Endless(talks)
     monkeypatch.setattr(service.backend, "work", works.work)
     for count, moment in enumerate(MOMENTS, 1):
-        with shell.start(*COMMANDS[command]) as process:
+        with shell.start(*COMMANDS[command], PYTHONFAULTHANDLER="1") as process:
             service.until(lambda: works.begun == count)  # noqa: B023 - it is waited for in this turn
             threading.Event().wait(moment)
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=ENDS_WITHIN)
+            err = last_words(process)
         assert process.returncode == 130, (moment, err)
         assert err.endswith("Cancelled. What was begun on the nodes is ended.\n"), (moment, err)
         service.until(lambda: works.closed == count)  # noqa: B023 - as above

@@ -57,6 +57,7 @@ class Stage:
     async def until_text(self, text: str) -> None:
         """Wait until a text is on the screen."""
         await self.until(lambda: text in self.text)
+        await self.pilot.pause()  # what came with it is laid out
 
     async def press(self, *keys: str) -> None:
         """Press keys and let the screen settle."""

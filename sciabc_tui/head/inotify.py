@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 _MODIFY, _MOVED_TO, _CREATE = 0x2, 0x80, 0x100  # sys/inotify.h
+_WRITTEN = _MODIFY | _MOVED_TO
 _ONLY_FOLDERS = 0x0100_0000  # IN_ONLYDIR
 _BYTES = 64 * 1024
 _EVENT = struct.Struct("=iIII")  # struct inotify_event: wd, mask, cookie, and how many bytes of a name follow
@@ -59,15 +60,19 @@ class FolderNews:
         """
         if self._descriptor < 0 or folder in self._watched:
             return False
+        if not (self._add(folder, _WRITTEN) or self._awaits(folder)):
+            return False
+        self._watched.add(folder)
+        return True
+
+    def _awaits(self, folder: Path) -> bool:
+        """Tell when a folder is made, or one on the way to it; return whether it is there by now."""
         below = folder.relative_to(self._top)
         self._awaited.update(map(os.fsencode, below.parts))
         # from above: what is made after its turn is told by the one that it is in
         for above in reversed(below.parents):
             self._add(self._top / above, _CREATE)
-        if not self._add(folder, _MODIFY | _MOVED_TO):
-            return False
-        self._watched.add(folder)
-        return True
+        return self._add(folder, _WRITTEN)
 
     def _add(self, folder: Path, mask: int) -> bool:
         """Watch a folder; return False if it is not there, or no watch is left."""

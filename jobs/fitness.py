@@ -1,4 +1,4 @@
-"""Whether a node is fit for a job: what it said in ``jobs.preflight``, judged check by check."""
+"""Whether a node is fit for a job: what it said in ``jobs.preflight_facts``, judged check by check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,8 @@ from pathlib import PurePath
 
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher
-from jobs.preflight import Facts, FoundProgram, FoundPython, Wanted
+from jobs.preflight import Wanted
+from jobs.preflight_facts import Facts, FoundProgram, FoundPython
 from jobs.staging import nodes_own
 
 SKEW = 2.0

@@ -18,10 +18,18 @@ class LogPrinter:
     or a file gets the bytes as the rank wrote them.
     """
 
-    def __init__(self, *, numbered: bool = True) -> None:
-        """Say before each line which rank wrote it, or don't: of a single one everything is its own."""
+    def __init__(self, *, numbered: bool = True, searched: bool = False) -> None:
+        """Take what is to be shown.
+
+        Args:
+            numbered: Say before each line which rank wrote it; of a single one everything is its own.
+            searched: The lines were looked for: none of them is left out.
+        """
         self._numbered = numbered
-        self._outputs = {Stream.OUT: _Output(sys.stdout), Stream.ERR: _Output(sys.stderr)}
+        self._outputs = {
+            stream: _Output(to, all_lines=searched)
+            for stream, to in ((Stream.OUT, sys.stdout), (Stream.ERR, sys.stderr))
+        }
         self._last = self._outputs[Stream.OUT]
 
     def show(self, record: bytes) -> None:
@@ -75,13 +83,14 @@ class RawPrinter:
 class _Output:
     """Standard output or standard error."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, all_lines: bool) -> None:
         self._to = stream.buffer
         self._terminal = stream.isatty()
+        self._all_lines = all_lines
         self._open: tuple[int | None, bytes] | None = None
 
     def write(self, prefix: bytes, line: LogLine) -> None:
-        if self._terminal and told(line.text) is not None:
+        if self._terminal and not self._all_lines and told(line.text) is not None:
             return  # a picture would fill the terminal
         text = _harmless(line.text) if self._terminal else line.text
         goes_on = line.joined and self._open == (line.rank, prefix)

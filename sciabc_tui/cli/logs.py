@@ -58,8 +58,9 @@ def logs(  # noqa: PLR0913 - each option is a parameter
     if raw and as_json:
         raise typer.BadParameter("--raw and --json exclude each other")
     ranks = _ranks(rank or ())
-    printer = JsonPrinter() if as_json else RawPrinter() if raw else LogPrinter(numbered=len(ranks) != 1)
     text = _pattern(grep) if grep else None
+    plain = LogPrinter(numbered=len(ranks) != 1, searched=text is not None)
+    printer = JsonPrinter() if as_json else RawPrinter() if raw else plain
     with connected(session(context), start=False) as client:
         begin = moment(since, client.state().wall) if since else None
         streams = () if stream is None else (stream.value,)

@@ -21,7 +21,8 @@ from jobs.fitness import Check, Exchange, Subject, Verdict, judge, not_asked, un
 from jobs.hostfile import Host, checked_address
 from jobs.launchers import Flavour, Launcher, choose, local_python
 from jobs.machine import own_machine
-from jobs.preflight import ENDED, GREETED, HELLO, TIMED, Wanted, parse, script
+from jobs.preflight import ENDED, GREETED, HELLO, TIMED, Wanted, script
+from jobs.preflight_facts import parse
 from jobs.prepare import Site
 from jobs.spec import JobSpec, Kind, validated
 from jobs.sshconfig import ssh_config

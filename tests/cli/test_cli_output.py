@@ -94,6 +94,13 @@ def test_what_is_told_to_the_screen_is_for_a_screen(
     assert streams[0].getvalue() == left
 
 
+def test_what_was_looked_for_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever searches for what a program tells the screen gets it on a terminal too."""
+    streams = capture(monkeypatch, terminal=True)
+    LogPrinter(searched=True).show(record(b"@sciabc progress 1 of 2"))
+    assert streams[0].getvalue() == b"[0] @sciabc progress 1 of 2\n"
+
+
 def test_pieces_of_a_long_line_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that was kept in pieces comes out as one, and another rank's line in between starts anew."""
     streams = capture(monkeypatch, terminal=False)

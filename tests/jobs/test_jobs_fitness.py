@@ -17,7 +17,8 @@ from jobs.fitness import (
 from jobs.hostfile import Host
 from jobs.launchers import Flavour, Launcher
 from jobs.machine import Machine
-from jobs.preflight import Facts, FoundDisk, FoundLauncher, FoundProgram, FoundPython, Wanted
+from jobs.preflight import Wanted
+from jobs.preflight_facts import Facts, FoundDisk, FoundLauncher, FoundProgram, FoundPython
 
 NEW = Launcher(Flavour.OPENMPI, (5, 0, 11), "/opt/new/bin/mpirun", "/opt/new/lib/libmpi.so.40")
 OLD = Launcher(Flavour.OPENMPI, (4, 1, 4), "/usr/bin/mpirun")

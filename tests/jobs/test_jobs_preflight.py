@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from jobs.errors import SpecError
 from jobs.launchers import Flavour, Launcher, title
 from jobs.machine import own_machine
-from jobs.preflight import HELLO, Facts, FoundLauncher, FoundPython, Wanted, parse, script
+from jobs.preflight import HELLO, Wanted, script
+from jobs.preflight_facts import Facts, FoundLauncher, FoundPython, parse
 
 OPEN_MPI = "mpirun (Open MPI) 5.0.11\n\nReport bugs to nobody\n"
 HYDRA = "HYDRA build details:\n    Version:                                 5.0.2\n"

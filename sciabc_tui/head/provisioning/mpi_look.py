@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from jobs.fitness import Check, Subject, Verdict, judge
 from jobs.hostfile import Host
-from jobs.preflight import Facts, Wanted, parse, script
+from jobs.preflight import Wanted, script
+from jobs.preflight_facts import Facts, parse
 from sciabc_tui.head.ingress import printable
 from sciabc_tui.head.provisioning.mpi_head import HeadMpi
 from sciabc_tui.head.provisioning.ports import Board, StepFailed

@@ -146,23 +146,24 @@ def _announce(pid: int) -> None:
 
 
 def _cancel_descriptor() -> socket.socket:
-    """Return what becomes readable when a signal asks for the end."""
+    """Return what becomes readable when a signal asks for the end.
+
+    The C handler itself writes there (``signal.set_wakeup_fd``). A handler in Python runs in the main thread
+    when that is awake: a signal that the kernel gives to another thread, or that comes just before the main
+    one waits, would be heard when the launcher next says something.
+    """
     receiving, sending = socket.socketpair()
     sending.setblocking(False)  # noqa: FBT003 - the standard library takes it by position only
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(BlockingIOError):  # full of earlier wishes: one is enough
-            sending.send(b"c")
-
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # else it would be written there too
+    # full of earlier wishes is well: one is enough
+    signal.set_wakeup_fd(sending.detach(), warn_on_full_buffer=False)
     for number in _CANCELLING:
-        signal.signal(number, ask)
-    # Handled, not ignored: what the launcher inherits must not ignore it.
-    signal.signal(signal.SIGHUP, _nothing)
+        signal.signal(number, _nothing)
     return receiving
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:
-    """Let a signal pass."""
+    """Leave it to what the C handler has written."""
 
 
 def _wall() -> float:

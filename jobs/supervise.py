@@ -164,6 +164,13 @@ def _nobody_left(plan: AttemptPlan) -> str:
 
 
 def _started(plan: AttemptPlan) -> subprocess.Popen[bytes]:
+    # Should the runner be killed, the launcher gets SIGTERM and ends its ranks on all nodes.
+    bind = procs.dying_with_us(signal.SIGTERM)
+
+    def begin() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the runner ignores it
+        bind()
+
     return subprocess.Popen(
         plan.argv,
         stdin=subprocess.DEVNULL,
@@ -172,8 +179,7 @@ def _started(plan: AttemptPlan) -> subprocess.Popen[bytes]:
         cwd=plan.cwd or None,
         env={**os.environ, **plan.env},
         start_new_session=True,
-        # Should the runner be killed, the launcher gets SIGTERM and ends its ranks on all nodes.
-        preexec_fn=procs.dying_with_us(signal.SIGTERM),  # noqa: PLW1509 - the runner has one thread
+        preexec_fn=begin,  # noqa: PLW1509 - the runner has one thread
         bufsize=0,
     )
 

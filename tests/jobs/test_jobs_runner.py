@@ -1,5 +1,6 @@
 """The runner: a process of its own that owns a launcher. Launchers here are a few lines of Python."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -176,6 +177,26 @@ def test_the_runner_is_nobodys_child(start_python: StartPython, end_of: EndOf, u
     assert runner_alive(folder)
     cancel(folder)
     assert end_of(pid, folder).state is JobState.CANCELLED
+
+
+def test_a_wish_is_heard_whichever_thread_the_kernel_gives_the_signal(
+    start_python: StartPython, end_of: EndOf, until: Until
+) -> None:
+    """Python's own handlers wait for the main thread, and that for the launcher, as long as it is silent."""
+    pid, folder = start_python(_FOREVER)
+    until(lambda: _up(folder))
+    threads = {int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()} - {pid}
+    assert threads  # the one that syncs the log
+    assert ctypes.CDLL(None, use_errno=True).tgkill(pid, threads.pop(), signal.SIGTERM) == 0
+    assert end_of(pid, folder).state is JobState.CANCELLED
+
+
+def test_the_launcher_hears_a_hangup(start_python: StartPython, end_of: EndOf) -> None:
+    """The runner does not, and what it starts must not take that over."""
+    said = "print(signal.getsignal(signal.SIGHUP) is signal.SIG_DFL)"
+    pid, folder = start_python(f"import signal; {said}")
+    assert end_of(pid, folder).state is JobState.COMPLETED
+    assert _texts(folder) == [b"True"]
 
 
 def test_one_runner_an_attempt(start_python: StartPython, end_of: EndOf, until: Until) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from sciabc_tui.api.http1 import HTTPConnection, HTTPException, HTTPResponse
 from sciabc_tui.api.messages import Refusal
 from sciabc_tui.api.peers import check_owner, kept_out, peer_uid
+from sciabc_tui.api.waits import Wire
 from sciabc_tui.errors import (
     AlreadyRunning,
     CommandRefused,
@@ -45,7 +46,7 @@ def connect(path: Path, timeout: float | None) -> HTTPConnection:
         ServiceUnavailable: Nobody answers there.
         ConfigError: It is another user's.
     """
-    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    wire = Wire(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         wire.settimeout(timeout)
         with _unreachable(path):

@@ -27,9 +27,12 @@ def connected(session: Session, *, start: bool) -> "Generator[Client, None, None
     Raises:
         ServiceUnavailable: None answers and none could be started.
     """
+    from sciabc_tui.api.waits import hear_signals  # noqa: PLC0415 - the help does not need it
+
     with attached(session) as attachment:
         if start or session.demo:
             attachment.begin()
+        hear_signals()
         yield attachment.client()
 
 

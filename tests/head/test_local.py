@@ -27,6 +27,14 @@ CLUSTER = fixed("10.77.0.1", "eth1")
 TWO = net(LO, LO_IP, ETH0, ETH1, LAN, CLUSTER, ROUTE)
 
 
+@pytest.fixture(autouse=True)
+def nobody_looks() -> None:
+    """Wait for the look that a test before left under way: it would read what this one puts in its place."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("psutil"):
+            thread.join(10.0)
+
+
 def head_of(state: State) -> Node | None:
     """Give the head's node."""
     return state.nodes.get(HEAD)

@@ -8,8 +8,8 @@ from sciabc_tui.cli import systemd
 from sciabc_tui.cli.daemon import BUSY
 from sciabc_tui.panel.farewell import Ending, Farewell
 
-_ANSWERS_WITHIN = 1.0
-"""Seconds that systemd may take to say whether the machine goes down."""
+_ANSWERS_WITHIN = 2.5
+"""Seconds that systemd may take to say whether the machine goes down; a small board is busy just then."""
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _WHY = {

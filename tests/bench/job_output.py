@@ -1,7 +1,7 @@
 """How fast output is captured, against `mpirun > file` with the same arguments, in alternating rounds.
 
     python tests/bench/job_output.py [--lines 1000000] [--rounds 7] [--ranks 1] [--launcher PATH]
-        [--program seq|python]
+        [--program seq|python|unbuffered]
 
 For the bare launcher the time from its start to its end; for the runner what its status says, from before the
 launcher starts until its log is whole and nothing of the job is left. Each rank prints so many lines. In each
@@ -9,6 +9,9 @@ round both also run the program with one line, and the rate is that of the other
 end cost is another matter (`tests/bench/submit.py`). The ratio of the whole times is told beside it, and what
 each has in its file at the end: a launcher may lose lines by itself. Beside them `mpirun | cat > file` shows
 what it costs to read a launcher at all: who captures has a pipe, and a process more on the same cores.
+
+`unbuffered` is the same Python that writes each line by itself, as `PYTHONUNBUFFERED` makes it; that variable
+of your shell counts for none of the programs.
 """
 
 import argparse
@@ -74,8 +77,10 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--ranks", type=int, default=1)
     options.add_argument("--launcher")
-    options.add_argument("--program", choices=("seq", "python"), default="seq")
+    options.add_argument("--program", choices=("seq", "python", "unbuffered"), default="seq")
     asked = options.parse_args()
+    os.environ.pop("PYTHONUNBUFFERED", None)
+    variables = {"PYTHONUNBUFFERED": "1"} if asked.program == "unbuffered" else {}
     launcher = detect(asked.launcher)
     rates: list[float] = []
     wholes: list[float] = []
@@ -91,7 +96,7 @@ def main() -> None:
         def all_of(number: int, lines: int) -> tuple[tuple[float, int], tuple[float, int], float]:
             """Give what the launcher alone took for so many lines, the runner (in turns first), the cat."""
             folder = home / f"attempt-{number}-{lines}"
-            spec = JobSpec(program, (str(lines),), asked.ranks, "printer", str(home), {})
+            spec = JobSpec(program, (str(lines),), asked.ranks, "printer", str(home), variables)
             token = secrets.token_hex(16)
             plan = prepare(folder, launcher, spec, [host], job=1, attempt=1, token=token, site=site)
             if number % 2:

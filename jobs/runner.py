@@ -32,6 +32,7 @@ from jobs.slurm_attempt import read_slurm_plan
 from jobs.slurm_run import attend
 from jobs.states import JobState
 from jobs.supervise import supervise
+from jobs.wakeup import signalled
 
 _PATH_BYTES = 4096
 _CANCELLING = (signal.SIGTERM, signal.SIGINT)
@@ -146,20 +147,12 @@ def _announce(pid: int) -> None:
 
 
 def _cancel_descriptor() -> socket.socket:
-    """Return what becomes readable when a signal asks for the end.
-
-    The C handler itself writes there (``signal.set_wakeup_fd``). A handler in Python runs in the main thread
-    when that is awake: a signal that the kernel gives to another thread, or that comes just before the main
-    one waits, would be heard when the launcher next says something.
-    """
-    receiving, sending = socket.socketpair()
-    sending.setblocking(False)  # noqa: FBT003 - the standard library takes it by position only
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # else it would be written there too
-    # full of earlier wishes is well: one is enough
-    signal.set_wakeup_fd(sending.detach(), warn_on_full_buffer=False)
+    """Return what becomes readable when a signal asks for the end."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # else it would be told there too
+    asked = signalled()
     for number in _CANCELLING:
         signal.signal(number, _nothing)
-    return receiving
+    return asked
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:

@@ -1,17 +1,17 @@
-"""A connection on which a signal ends every wait, at whatever moment it comes.
+"""A connection on which a signal ends every wait, at any moment: see ``jobs.wakeup``.
 
-Python runs a signal's handler when the main thread is awake. One that comes after it last looked, and before
-the kernel waits for the socket, is not heard until something arrives there: a Ctrl-C would do nothing.
+On any other a Ctrl-C may do nothing until something arrives there.
 """
 
 import os
 import select
-import signal
 import socket
 import threading
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
+
+from jobs.wakeup import signalled
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -27,11 +27,7 @@ def hear_signals() -> None:
     global _heard  # noqa: PLW0603 - a process has one such descriptor: signal.set_wakeup_fd
     if _heard is not None:
         return
-    receiving, sending = socket.socketpair()
-    for end in (receiving, sending):
-        end.setblocking(False)  # noqa: FBT003 - the standard library takes it by position only
-    _heard = receiving.detach(), threading.get_ident()
-    signal.set_wakeup_fd(sending.detach(), warn_on_full_buffer=False)
+    _heard = signalled().detach(), threading.get_ident()
 
 
 class Wire(socket.socket):

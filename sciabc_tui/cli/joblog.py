@@ -27,8 +27,8 @@ class LogPrinter:
         """
         self._numbered = numbered
         self._outputs = {
-            stream: _Output(to, all_lines=searched)
-            for stream, to in ((Stream.OUT, sys.stdout), (Stream.ERR, sys.stderr))
+            Stream.OUT: _Output(sys.stdout, all_lines=searched),
+            Stream.ERR: _Output(sys.stderr, all_lines=searched),
         }
         self._last = self._outputs[Stream.OUT]
 

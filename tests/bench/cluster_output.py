@@ -24,7 +24,7 @@ if __name__ == "__main__":  # run as a script
 from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
-from tests.lab.launchers import Launcher
+from tests.lab.launchers import Launcher, usable
 from tests.lab.losing import environment
 from tests.lab.needs import missing
 
@@ -40,13 +40,13 @@ _FIRST_ONLY = f'[ "{_RANK}" = 0 ] || exit 0\n'
 # Prints for each round, for one line and for all: the seconds of the plain launcher and its lines, those of
 # the job, and the seconds with a cat.
 _MEASURE = """
-import os, subprocess, sys, time
+import os, sys
 from pathlib import Path
-from jobs.attempt import AttemptFiles, read_plan, read_status
-from jobs.logparts import parts
+from jobs.attempt import read_plan, read_status
 from sciabc_tui.api.client import Client
 from sciabc_tui.api.messages import SubmitJob
 from sciabc_tui.config import load
+from tests.bench.job_output import bare, lines_in
 
 program, launcher, rounds, lines, jobs = sys.argv[1:6]
 client = Client(load().settings.paths.socket)
@@ -60,30 +60,17 @@ def submitted(count):
     folder = Path(jobs) / str(job.id) / "attempt-1"
     status = read_status(folder)
     assert status is not None and status.exit_code == 0, status
-    found = sum(part.path.read_bytes().count(b"\\n") for part in parts(AttemptFiles(folder).log))
-    return status.ended_at - status.started_at, found, read_plan(folder)
+    return status.ended_at - status.started_at, lines_in(folder), read_plan(folder)
 
-def bare(plan, piped=False):
-    output = Path.home() / "output"
-    with output.open("wb") as file:
-        began = time.monotonic()
-        with subprocess.Popen(plan.argv, env={**os.environ, **plan.env}, cwd=plan.cwd,
-                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if piped else file) as process:
-            if piped:
-                subprocess.run(["cat"], stdin=process.stdout, stdout=file, check=True)
-        took = time.monotonic() - began
-        assert process.returncode == 0, process.returncode
-    return took, output.read_bytes().count(b"\\n")
-
+output = Path.home() / "output"
 plans = {count: submitted(count)[2] for count in (1, int(lines))}
 for number in range(int(rounds)):
     for count, plan in plans.items():
         if number % 2:
-            ours, plain = submitted(count)[:2], bare(plan)
+            ours, plain = submitted(count)[:2], bare(plan, output)
         else:
-            plain, ours = bare(plan), submitted(count)[:2]
-        print(*plain, *ours, bare(plan, piped=True)[0], flush=True)
+            plain, ours = bare(plan, output), submitted(count)[:2]
+        print(*plain, *ours, bare(plan, output, piped=True)[0], flush=True)
 """
 
 
@@ -100,11 +87,7 @@ def main() -> int:
     if lacks := missing():
         print("no lab on this machine: " + "; ".join(lacks))
         return 0
-    launchers: list[Launcher] = options.launcher or [*Launcher]
-    for launcher in launchers:
-        if launcher.lacks:
-            print(launcher.lacks)
-            continue
+    for launcher in usable(options.launcher or []):
         with Lab(nodes=options.nodes, shown=launcher.shown) as lab:
             flight = Flight(lab, environment(launcher))
             flight.up()
@@ -123,10 +106,9 @@ def measure(flight: Flight, launcher: Launcher, program: str, who: str, lines: i
             f"#!/bin/sh\n{_FIRST_ONLY if who == 'first' else ''}{_PROGRAMS[program]}\n", encoding="utf-8"
         )
         machine.path(path).chmod(0o755)
-    flavour = "mpich" if launcher is Launcher.MPICH else "openmpi"
     each = lines if who == "first" else lines // len(lab.nodes)
     said = lab.head.run(
-        [sys.executable, "-c", _MEASURE, path, flavour, str(rounds), str(each), JOBS],
+        [sys.executable, "-c", _MEASURE, path, launcher.flavour, str(rounds), str(each), JOBS],
         env=flight.env,
         cwd=str(REPOSITORY),
         timeout=120 + rounds * 180,

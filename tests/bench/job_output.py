@@ -46,6 +46,7 @@ def bare(plan: AttemptPlan, output: Path, *, piped: bool = False) -> tuple[float
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else file,
             env=environment,
+            cwd=plan.cwd or None,
         ) as process:
             if process.stdout is not None:
                 subprocess.run(["cat"], stdin=process.stdout, stdout=file, check=True)
@@ -64,10 +65,12 @@ def captured(folder: Path) -> tuple[float, int]:
     assert status is not None
     assert status.ended_at is not None
     assert status.exit_code == 0, status
-    log = AttemptFiles(folder).log
-    return status.ended_at - status.started_at, sum(
-        part.path.read_bytes().count(b"\n") for part in parts(log)
-    )
+    return status.ended_at - status.started_at, lines_in(folder)
+
+
+def lines_in(folder: Path) -> int:
+    """Count the lines in an attempt's log."""
+    return sum(part.path.read_bytes().count(b"\n") for part in parts(AttemptFiles(folder).log))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ if __name__ == "__main__":  # run as a script
 from tests.lab.errors import CommandFailed
 from tests.lab.flight import Flight
 from tests.lab.lab import Lab
-from tests.lab.launchers import Launcher
+from tests.lab.launchers import Launcher, usable
 from tests.lab.losing import BOUND, Loss, Outcome, Program, Round, StartHung, environment, following
 from tests.lab.needs import missing
 
@@ -44,12 +44,8 @@ def main() -> int:
         return 0
     results: Results = {}
     trouble: Counter[str] = Counter()
-    launchers: list[Launcher] = options.launcher or [*Launcher]
-    for launcher in launchers:
-        if launcher.lacks:
-            print(launcher.lacks)
-        else:
-            measure(launcher, options.rounds, results, trouble)
+    for launcher in usable(options.launcher or []):
+        measure(launcher, options.rounds, results, trouble)
     report(results, trouble)
     return 0 if all(outcome.right for outcomes in results.values() for outcome in outcomes) else 1
 

@@ -20,7 +20,7 @@ if __name__ == "__main__":  # run as a script
 from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
-from tests.lab.launchers import Launcher
+from tests.lab.launchers import Launcher, usable
 from tests.lab.losing import environment
 from tests.lab.needs import missing
 
@@ -99,12 +99,8 @@ def main() -> int:
     if lacks := missing():
         print("no lab on this machine: " + "; ".join(lacks))
         return 0
-    launchers: list[Launcher] = options.launcher or [*Launcher]
-    for launcher in launchers:
-        if launcher.lacks:
-            print(launcher.lacks)
-        else:
-            measure(launcher, options.nodes, options.rounds, apart=options.apart)
+    for launcher in usable(options.launcher or []):
+        measure(launcher, options.nodes, options.rounds, apart=options.apart)
     return 0
 
 
@@ -113,7 +109,6 @@ def measure(launcher: Launcher, machines: int, rounds: int, *, apart: bool) -> N
     with Lab(nodes=machines if apart else machines - 1, shown=launcher.shown) as lab:
         flight = Flight(lab, environment(launcher))
         flight.up()
-        flavour = "mpich" if launcher is Launcher.MPICH else "openmpi"
         for name, source in _PROGRAMS.items():
             program = f"{HOME}/{name}{'.py' if name == 'mpi' else ''}"
             for machine in (lab.head, *lab.nodes):
@@ -121,7 +116,7 @@ def measure(launcher: Launcher, machines: int, rounds: int, *, apart: bool) -> N
                 machine.path(program).chmod(0o755)
             said = lab.head.run(
                 [
-                    *(sys.executable, "-c", _MEASURE, program, flavour, str(rounds)),
+                    *(sys.executable, "-c", _MEASURE, program, launcher.flavour, str(rounds)),
                     JOBS,
                     *(["head"] if apart else []),
                 ],

@@ -8,12 +8,13 @@ import fcntl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import assert_never
 
+from jobs.launchers import Flavour
 from tests.lab.errors import NoLauncher
 from tests.lab.machine import Machine
 
@@ -46,6 +47,11 @@ class Launcher(StrEnum):
                 return MPICH_VENV / "bin" / "mpiexec.hydra"
             case _:
                 assert_never(self)
+
+    @property
+    def flavour(self) -> Flavour:
+        """What a job names it by; both Open MPI are one."""
+        return Flavour.MPICH if self is Launcher.MPICH else Flavour.OPENMPI
 
     @property
     def python(self) -> Path:
@@ -105,6 +111,15 @@ class Launcher(StrEnum):
         given = [word for name, value in variables.items() for word in ("-x", f"{name}={value}")]
         network = ["--mca", "btl_tcp_if_include", _NETWORK, "--bind-to", "none"]
         return [str(self.mpirun), *by, "--host", hosts, *network, *given, *program]
+
+
+def usable(asked: Sequence[Launcher]) -> Iterator[Launcher]:
+    """Give those that were asked for, or all, and print of each that can't be used here why not."""
+    for launcher in asked or [*Launcher]:
+        if launcher.lacks:
+            print(launcher.lacks)
+        else:
+            yield launcher
 
 
 def install_mpich() -> Path:

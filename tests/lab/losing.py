@@ -265,7 +265,7 @@ class Round:
         )
 
     def _submit(self, policy: str, program: Program) -> str:
-        flavour = "mpich" if self.launcher is Launcher.MPICH else "openmpi"
+        flavour = self.launcher.flavour
         how = ("--mpi", flavour, "--per-node", "1", "--on-node-loss", policy, "--detach")
         return self.flight.run("run", *how, _PROGRAM, program.value).split()[1]
 
@@ -314,7 +314,7 @@ class Round:
 
     def _next_job(self) -> Sequence[str]:
         """Run one more job on the survivors."""
-        flavour = "mpich" if self.launcher is Launcher.MPICH else "openmpi"
+        flavour = self.launcher.flavour
         where = ("--per-node", "1", "--exclude", self.victim)
         said = self.flight.run("run", "--mpi", flavour, *where, "hello", check=False)
         survivors = len(self.flight.lab.nodes)

@@ -10,7 +10,6 @@ Read in this order, later ones win:
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args, get_type_hints
 
@@ -222,8 +221,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     paths: PathSettings = PathSettings()
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One effective setting, for `sciabc-tui config`."""
 
     key: str
@@ -243,8 +241,7 @@ class Setting:
         return _variable(*self.key.split("."))
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The settings, and where each came from."""
 
     settings: Settings

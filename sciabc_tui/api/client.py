@@ -52,10 +52,10 @@ from sciabc_tui.api.wire import (
 )
 from sciabc_tui.cluster.ids import NodeId
 from sciabc_tui.cluster.job import Job, JobId
-from sciabc_tui.cluster.series import Series
 
 if TYPE_CHECKING:
     from sciabc_tui.api.works import Part, Wish
+    from sciabc_tui.cluster.series import Series
     from sciabc_tui.cluster.state import LogEntry, State
 
 ANSWER_WITHIN = 30.0
@@ -325,8 +325,10 @@ class Client:
         """Take new jobs there again."""
         self._post(_node_path(node, "resume"))
 
-    def history(self, node: NodeId, span: int, /) -> Series:
+    def history(self, node: NodeId, span: int, /) -> "Series":
         """Give a node's load over 60, 600 or 3600 seconds."""
+        from sciabc_tui.cluster.series import Series  # noqa: PLC0415 - only the control panel draws it
+
         return _decoded(self._get(f"{_node_path(node, 'history')}?span={span}"), Series)
 
     def hostfile(self) -> str:

@@ -1,16 +1,16 @@
 """What a command gets of the head service."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from sciabc_tui.api.client import Client
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A head service to be: where it answers, and how to make sure that one runs.
 
     Attributes:

@@ -6,8 +6,6 @@ from typing import Any
 
 import typer
 
-from hw.errors import HwError
-from jobs.errors import JobsError
 from sciabc_tui.cli.harmless import one_line
 from sciabc_tui.cli.output import hint
 from sciabc_tui.errors import SciabcError, ServiceUnavailable
@@ -35,21 +33,29 @@ def one_line_for_errors(options: dict[str, Any]) -> Generator[None, None, None]:
     """
     try:
         yield
-    except (SciabcError, HwError, JobsError) as error:
-        _show_trace(options)
-        hint(f"sciabc-tui: {one_line(error)}")
-        raise typer.Exit(NO_SERVICE if isinstance(error, ServiceUnavailable) else FAILED) from error
     except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError, EOFError):
         raise
     except Exception as error:
-        import traceback  # noqa: PLC0415 - no command that goes well pays for it
-
-        from sciabc_tui.cli.unexpected import keep  # noqa: PLC0415 - as above
-
         _show_trace(options)
-        kept = keep(traceback.format_exc())
-        hint(f"sciabc-tui: unexpected {type(error).__name__}. Next: report it, with {kept}")
-        raise typer.Exit(FAILED) from error
+        hint(f"sciabc-tui: {one_line(error) if _is_foreseen(error) else _unexpected(error)}")
+        raise typer.Exit(NO_SERVICE if isinstance(error, ServiceUnavailable) else FAILED) from error
+
+
+def _is_foreseen(error: Exception) -> bool:
+    from hw.errors import HwError  # noqa: PLC0415 - no command that goes well pays for it
+    from jobs.errors import JobsError  # noqa: PLC0415 - as above
+
+    return isinstance(error, SciabcError | HwError | JobsError)
+
+
+def _unexpected(error: Exception) -> str:
+    """Keep what the developers need of a fault of ours, and say where it is."""
+    import traceback  # noqa: PLC0415 - as above
+
+    from sciabc_tui.cli.unexpected import keep  # noqa: PLC0415 - as above
+
+    kept = keep("".join(traceback.format_exception(error)))
+    return f"unexpected {type(error).__name__}. Next: report it, with {kept}"
 
 
 def _show_trace(options: dict[str, Any]) -> None:

@@ -2,11 +2,11 @@
 
 import gc
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
+from msgspec import Struct
 from typer.main import get_command
 from typing_extensions import override
 
@@ -16,8 +16,7 @@ from sciabc_tui.cli.sentences import Sentences
 from sciabc_tui.errors import CommandRefused
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A command that is not loaded yet.
 
     Attributes:

@@ -1,15 +1,14 @@
 """What the options before the command say; every command finds it in its context."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from msgspec import Struct
 
 from sciabc_tui.config import Loaded, load
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """The options of `sciabc-tui` itself."""
 
     config: Path | None = None

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from hw.errors import BusError, BusFault
+from jobs.errors import LauncherMissing
 from sciabc_tui.cli import status
 from sciabc_tui.cli.main import main
+from sciabc_tui.errors import NotFound, ServiceUnavailable
 from tests.cli.shell import ROOT, Shell
 
 COMMANDS = ["head", "status", "nodes", "run", "jobs", "logs", "cancel", "hostfile", "config", "panel"]
@@ -134,6 +137,31 @@ def test_an_unexpected_error_is_one_line(
     with pytest.raises(SystemExit):
         main()
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFound("no node09. Next: sciabc-tui nodes"), 1),
+        (ServiceUnavailable("nobody answers. Next: sciabc-tui head"), 3),
+        (BusError(BusFault.ABSENT, "no LCD at 0x27. Next: see its cable"), 1),
+        (LauncherMissing("no mpirun. Next: sudo apt install openmpi-bin"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_a_foreseen_error_is_its_own_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
+    """What the program, its devices and its launchers say is all that is printed; nothing is kept of it."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(status, "connected", broken)
+    monkeypatch.setattr(sys, "argv", ["sciabc-tui", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (code, f"sciabc-tui: {error}\n")
 
 
 def test_completion_offers_what_is_there(shell: Shell) -> None:

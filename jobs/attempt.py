@@ -5,6 +5,7 @@ DIR/plan.json    what the runner shall do; written once, before it starts
 DIR/hostfile     frozen for this attempt
 DIR/ssh_config   for the launcher's ssh
 DIR/log          what the launcher and its ranks printed, see jobs.logstore
+DIR/log.spool    what of it is still to be sorted into the log, see jobs.logspool; mostly not there
 DIR/status.json  how it stands, and in the end how it ended; replaced as a whole
 DIR/runner.lock  locked (flock) for as long as the runner lives
 DIR/runner.pid   the runner's pid and start time
@@ -141,7 +142,7 @@ class AttemptStatus:
         exit_code: The launcher's exit status; 128 + the signal if one ended it.
         signal: The signal that ended the launcher itself.
         started_at: When the runner began, in seconds since 1970.
-        ended_at: When all was over.
+        ended_at: When all was over and in files; its last output may have been sorted into the log later.
         launcher_pid: The launcher's pid, which is its session too; None if it never started.
         error: One line on what went wrong, with the next step; empty if nothing did.
         again: Whether it was ended so that the job can be launched again: see ``Order.again``.

@@ -23,7 +23,7 @@ from jobs.attempt import (
 )
 from jobs.collect import clean_up
 from jobs.errors import StoreError
-from jobs.logrepair import repair
+from jobs.logrescue import rescue
 from jobs.runner import hold
 from jobs.states import JobState
 from jobs.supervise import explained, lacking, obeyed, order_of
@@ -142,7 +142,7 @@ def clear(folder: Path, *, at: float | None = None) -> AttemptStatus | None:
     sessions.remove(plan.argv, plan.token)
     leftovers.remove_unused()
     with contextlib.suppress(StoreError):  # a log that can't be mended can still be read, but for its end
-        repair(AttemptFiles(folder).log)
+        rescue(AttemptFiles(folder).log, plan)
     began = time.monotonic()
     wall = None if at is None else (lambda: at + time.monotonic() - began)
     missing = clean_up(folder, plan, since=status.started_at, wall=wall)

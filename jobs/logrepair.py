@@ -41,6 +41,22 @@ def repair(path: Path) -> Repaired:
     return Repaired(sum(each.cut for each in done), any(each.ended for each in done))
 
 
+def cut_back(path: Path, end: int) -> None:
+    """Remove what stands in a log from an offset on. Nobody may write to it meanwhile.
+
+    Raises:
+        StoreError: It can't be written.
+    """
+    try:
+        for part in reversed(parts(path)):
+            if part.start and part.start >= end:
+                part.path.unlink(missing_ok=True)
+            elif part.path.stat().st_size > end - part.start:
+                os.truncate(part.path, end - part.start)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
+
+
 def _repaired(part: Part) -> Repaired:
     try:
         with part.path.open("r+b") as file:

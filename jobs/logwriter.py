@@ -94,21 +94,40 @@ class LogWriter:
             return f"{lost} in the middle of its log are left out. Next: print less, or raise jobs.log_limit"
         return ""
 
-    def add(self, pieces: Iterable[Piece | Tagged]) -> None:
-        """Append pieces that were just read; all get the time of this call."""
-        at = stamp(self._wall())
+    @property
+    def path(self) -> Path:
+        """Where the log is."""
+        return self._path
+
+    def now(self) -> float:
+        """Return the time that lines get, in seconds since 1970."""
+        return self._wall()
+
+    @property
+    def end(self) -> int:
+        """The offset behind what stands in the files."""
+        return self._end
+
+    def add(self, pieces: Iterable[Piece | Tagged], *, at: float | None = None) -> None:
+        """Append pieces.
+
+        Args:
+            pieces: What was read at once.
+            at: When, in seconds since 1970; None means just now.
+        """
+        read_at = stamp(self._wall() if at is None else at)
         for piece in pieces:
             if isinstance(piece, Tagged):
-                records = piece.records(at)
+                records = piece.records(read_at)
                 self._speakers.update(piece.speakers.values())
             else:
                 speaker = (piece.rank, piece.stream)
-                records = head_of(at, speaker, joined=piece.joined) + piece.text + b"\n"
+                records = head_of(read_at, speaker, joined=piece.joined) + piece.text + b"\n"
                 self._speakers.add(speaker)
             self._batch.append(records)
             self._batched += len(records)
         if self._batch:
-            self._times.append(at)
+            self._times.append(read_at)
         if self._batched >= _BATCH_BYTES:
             self.flush()
         elif self._batch and self._due is None:

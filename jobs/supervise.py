@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from jobs import leftovers, procs, sessions
@@ -23,11 +24,13 @@ from jobs.attempt import (
 from jobs.attendance import Attendance
 from jobs.collect import clean_up
 from jobs.errors import StoreError
+from jobs.intake import Intake
 from jobs.launchers import INSTALL
 from jobs.logwriter import LogWriter
 from jobs.losses import Losses
 from jobs.oom import examined
 from jobs.outcome import judge
+from jobs.sorter import Sorter
 from jobs.states import JobState
 from jobs.survivors import lost_all, tell_losses
 from jobs.sweep import WITHIN
@@ -58,11 +61,13 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
     write_status(folder, begun)
     with LogWriter(AttemptFiles(folder).log, wall, limit=plan.log_limit) as log:
         end = _run(folder, plan, log, begun, cancel)
+    # to sort what was taken in, and to force it onto the card, is not the job's time
+    ours = 0.0 if end.taken_in is None else time.monotonic() - end.taken_in
     sessions.remove(plan.argv, plan.token)
     if end.status.state is not JobState.COMPLETED:  # ranks that end well remove theirs
         leftovers.remove_unused()
     problems = "; ".join(filter(None, (end.status.error, end.problem, log.problem)))
-    status = replace(end.status, ended_at=wall(), error=problems)
+    status = replace(end.status, ended_at=wall() - ours, error=problems)
     if not all(host.local for host in plan.hosts):
         write_ended(folder, status)
         missing = clean_up(
@@ -75,7 +80,7 @@ def supervise(folder: Path, plan: AttemptPlan, *, cancel: int, wall: Callable[[]
             losses=Losses(folder, cancel),
             tell=lambda missing: write_ended(folder, lacking(status, missing)),
         )
-        status = replace(lacking(explained(folder, status), missing), ended_at=wall())
+        status = replace(lacking(explained(folder, status), missing), ended_at=wall() - ours)
     write_status(folder, status)
     return status
 
@@ -115,11 +120,13 @@ class _End:
         status: Final, but for the time.
         ordered_at: When a lost node was told, by the monotonic clock.
         problem: Why what the launcher printed is not complete; empty if it is.
+        taken_in: When the launcher was gone and all its words were in files, by the monotonic clock.
     """
 
     status: AttemptStatus
     ordered_at: float | None = None
     problem: str = ""
+    taken_in: float | None = None
 
     def within(self, seconds: float) -> Callable[[], float]:
         """Say how long is left of so many seconds after the order, if a node was lost; else there is time."""
@@ -141,22 +148,26 @@ def _run(folder: Path, plan: AttemptPlan, log: LogWriter, begun: AttemptStatus, 
     except OSError as error:
         return _End(replace(begun, state=JobState.FAILED, error=_no_start(plan, error)))
     running = replace(begun, launcher_pid=process.pid)
-    with Attendance(process, plan, log, why=lambda: order_of(folder) or _CANCELLED) as attendance:
+    sorter = Sorter(plan, log)
+    intake = Intake(sorter, log)
+    with Attendance(process, plan, intake, sorter, why=lambda: order_of(folder) or _CANCELLED) as attendance:
         write_status(folder, running)
         attendance.until_the_end(cancel)
+        taken_in = time.monotonic()
+        intake.finish()
         ending = attendance.ending()
-        problem = attendance.problem
+    told = partial(_End, problem=sorter.problem, taken_in=taken_in)
     status = replace(running, exit_code=ending.exit_code, signal=ending.signal)
     if attendance.order is not None:
-        return _End(obeyed(status, attendance.order), attendance.ordered_at, problem)
+        return told(obeyed(status, attendance.order), attendance.ordered_at)
     passed = time.monotonic() - began
     losses = Losses(folder, cancel)
     ending = examined(ending, plan, AttemptFiles(folder).ssh_config, seconds=passed, losses=losses)
     verdict = judge(ending)
     if verdict.state is JobState.COMPLETED and lost_all(folder, plan.hosts):
-        return _End(replace(status, state=JobState.FAILED, error=_nobody_left(plan)), problem=problem)
+        return told(replace(status, state=JobState.FAILED, error=_nobody_left(plan)))
     reason = verdict.reason or tell_losses(folder, plan.hosts)
-    return _End(replace(status, state=verdict.state, error=reason), problem=problem)
+    return told(replace(status, state=verdict.state, error=reason))
 
 
 def _nobody_left(plan: AttemptPlan) -> str:

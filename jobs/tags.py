@@ -77,6 +77,19 @@ class Splitter:
             words, self._unread = self._unread[:end], self._unread[end:]
             yield from self._words(words)
 
+    def begun(self) -> bytes | None:
+        """Tell what was taken and not given yet.
+
+        Returns:
+            What a new one has to be fed to stand as this one does; None if there is no saying it: of a line
+            that is kept in pieces some were given.
+        """
+        others = [speaker for speaker in self._begun if speaker != self._own]
+        if self._continued or self._speaker != self._own or (others and not self._unread.startswith(b"[")):
+            return None
+        words = [self._begun.get(self._own, b""), *(self._tags[each] + self._begun[each] for each in others)]
+        return b"".join(words) + self._unread
+
     def close(self) -> Iterator[Piece]:
         """Give what never got its newline."""
         yield from self._words(self._unread)

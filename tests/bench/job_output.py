@@ -3,12 +3,16 @@
     python tests/bench/job_output.py [--lines 1000000] [--rounds 7] [--ranks 1] [--launcher PATH]
         [--program seq|python|unbuffered]
 
-For the bare launcher the time from its start to its end; for the runner what its status says, from before the
-launcher starts until its log is whole and nothing of the job is left. Each rank prints so many lines. In each
-round both also run the program with one line, and the rate is that of the other lines: what a start and an
-end cost is another matter (`tests/bench/submit.py`). The ratio of the whole times is told beside it, and what
-each has in its file at the end: a launcher may lose lines by itself. Beside them `mpirun | cat > file` shows
-what it costs to read a launcher at all: who captures has a pipe, and a process more on the same cores.
+For the bare launcher the time from its start to its end; for the runner what its status says, from before
+the launcher starts until all that was printed is in files and nothing of the job is left. Each rank prints so
+many lines. In each round both also run the program with one line, and the rate is that of the other lines:
+what a start and an end cost is another matter (`tests/bench/submit.py`). The ratio of the whole times is told
+beside it, and what each has in its file at the end: a launcher may lose lines by itself. Beside them
+`mpirun | cat > file` shows what it costs to read a launcher at all: who captures has a pipe, and a process
+more on the same cores.
+
+Much output is kept first and sorted into the log after it: `sorted` says how much later than that end the
+final status stood, with which the log is whole, and `rate when sorted` is the rate up to there.
 
 `unbuffered` is the same Python that writes each line by itself, as `PYTHONUNBUFFERED` makes it; that variable
 of your shell counts for none of the programs.
@@ -56,8 +60,8 @@ def bare(plan: AttemptPlan, output: Path, *, piped: bool = False) -> tuple[float
     return took, output.read_bytes().count(b"\n")
 
 
-def captured(folder: Path) -> tuple[float, int]:
-    """Give the seconds of the runner, and the lines in its log."""
+def captured(folder: Path) -> tuple[float, int, float]:
+    """Give the seconds of the job, the lines in its log, and how much later that was whole."""
     process = os.pidfd_open(launch(folder))
     select.select([process], [], [])
     os.close(process)
@@ -65,7 +69,8 @@ def captured(folder: Path) -> tuple[float, int]:
     assert status is not None
     assert status.ended_at is not None
     assert status.exit_code == 0, status
-    return status.ended_at - status.started_at, lines_in(folder)
+    later = AttemptFiles(folder).status.stat().st_mtime - status.ended_at
+    return status.ended_at - status.started_at, lines_in(folder), later
 
 
 def lines_in(folder: Path) -> int:
@@ -86,6 +91,7 @@ def main() -> None:
     variables = {"PYTHONUNBUFFERED": "1"} if asked.program == "unbuffered" else {}
     launcher = detect(asked.launcher)
     rates: list[float] = []
+    late: list[float] = []
     wholes: list[float] = []
     pipes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="sciabc-") as name:
@@ -96,7 +102,7 @@ def main() -> None:
         site = Site(known_hosts=home / "known_hosts", uid=os.geteuid())
         host = Host("head", "127.0.0.1", asked.ranks, local=True)
 
-        def all_of(number: int, lines: int) -> tuple[tuple[float, int], tuple[float, int], float]:
+        def all_of(number: int, lines: int) -> tuple[tuple[float, int], tuple[float, int, float], float]:
             """Give what the launcher alone took for so many lines, the runner (in turns first), the cat."""
             folder = home / f"attempt-{number}-{lines}"
             spec = JobSpec(program, (str(lines),), asked.ranks, "printer", str(home), variables)
@@ -116,14 +122,19 @@ def main() -> None:
             plain, ours, piped = all_of(number, asked.lines)
             wholes.append(plain[0] / ours[0])
             rates.append((plain[0] - plain_one[0]) / (ours[0] - ours_one[0]))
+            sorted_in = ours[0] + ours[2] - ours_one[0] - ours_one[2]
+            late.append((plain[0] - plain_one[0]) / sorted_in)
             pipes.append((plain[0] - plain_one[0]) / (piped - piped_one))
             print(
                 f"  > file {plain[0]:6.2f} s ({plain_one[0]:.2f} for one) {plain[1]:9,} lines   captured "
-                f"{ours[0]:6.2f} s ({ours_one[0]:.2f} for one) {ours[1]:9,} lines   rate {rates[-1]:.2f} x "
-                f"(| cat: {pipes[-1]:.2f} x)"
+                f"{ours[0]:6.2f} s ({ours_one[0]:.2f} for one) {ours[1]:9,} lines, sorted {ours[2]:.2f} s "
+                f"later   rate {rates[-1]:.2f} x (| cat: {pipes[-1]:.2f} x)"
             )
-    rate, whole, pipe = (statistics.median(each) for each in (rates, wholes, pipes))
-    print(f"  rate median {rate:.2f} x; whole times {whole:.2f} x; mpirun | cat > file {pipe:.2f} x")
+    rate, whole, pipe, after = (statistics.median(each) for each in (rates, wholes, pipes, late))
+    print(
+        f"  rate median {rate:.2f} x; whole times {whole:.2f} x; mpirun | cat > file {pipe:.2f} x; "
+        f"rate when sorted {after:.2f} x"
+    )
 
 
 if __name__ == "__main__":

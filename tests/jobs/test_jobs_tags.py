@@ -183,6 +183,42 @@ def test_no_bytes_are_too_strange(data: bytes, launcher: Launcher, cuts: list[in
     assert _lines(_split(launcher, _cut(data, cuts))) == _lines(_split(launcher, [data]))
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=20), st.booleans()), max_size=40),
+    st.sampled_from([NEW, OLD, MPICH]),
+    st.lists(st.integers(0, 10_000), max_size=6),
+)
+def test_another_goes_on_where_one_stands(
+    words: list[tuple[int, bytes, bool]], launcher: Launcher, cuts: list[int]
+) -> None:
+    """Fed what one has begun, a new one makes the same of all that comes."""
+    form = {NEW: b"[1,%d]<stdout>: ", OLD: b"[1,%d]<stdout>:", MPICH: b"[1,%d]<std>:"}[launcher]
+    printed = b"".join(form % rank + text + (b"\n" if ends else b"") for rank, text, ends in words)
+    splitter, pieces = Splitter(launcher, Stream.OUT), list[Piece]()
+    for chunk in _cut(printed, cuts):
+        pieces += unfolded(splitter.feed(chunk))
+        if (begun := splitter.begun()) is not None:
+            splitter = Splitter(launcher, Stream.OUT)
+            assert unfolded(splitter.feed(begun)) == []
+            assert splitter.begun() == begun
+    assert _lines([*pieces, *splitter.close()]) == _lines(_split(launcher, [printed]))
+
+
+def test_what_is_begun_may_not_be_told() -> None:
+    """Of a line that is too long, or where it would not be known whose words come next."""
+    splitter = Splitter(OLD, Stream.OUT)
+    assert splitter.begun() == b""
+    unfolded(splitter.feed(b"[1,0]<stdout>:par[1,1]<stdout>:tial\n[1,2]<std"))
+    assert splitter.begun() == b"[1,0]<stdout>:par[1,2]<std"
+    unfolded(splitter.feed(b"out>:\n"))
+    assert splitter.begun() is None
+    alone = Splitter(OLD, Stream.OUT, alone=True)
+    unfolded(alone.feed(b"a\nb"))
+    assert alone.begun() == b"b"
+    unfolded(alone.feed(b"x" * (PIECE_BYTES + 1)))
+    assert alone.begun() is None
+
+
 def test_mpichs_stream_is_the_one_that_it_came_by() -> None:
     """Hydra marks both streams alike and keeps them apart."""
     splitter = Splitter(MPICH, Stream.ERR)

@@ -26,14 +26,15 @@ class Autogroup:
         self._path = path
         self._nice = 0
 
-    def set(self, nice: int) -> None:
+    def set(self, nice: int) -> bool:
         """Set it, from 0 to 19: that needs no privilege.
 
-        The kernel takes ten values a second from all unprivileged processes together: one that comes too
-        early is left out, and can be given again.
+        Returns:
+            False if it has to be given again: the kernel takes ten values a second from all unprivileged
+            processes together.
         """
         if nice == self._nice:
-            return
+            return True
         try:
             # no file object: it would write again when it is closed
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
@@ -43,5 +44,6 @@ class Autogroup:
                 os.close(descriptor)
         except OSError as error:
             if error.errno == errno.EAGAIN:
-                return
+                return False
         self._nice = nice
+        return True

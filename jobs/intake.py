@@ -178,9 +178,8 @@ class Intake:
         began = time.thread_time()  # without what the job took from us meanwhile
         self._sorter.sort(block)
         if len(block.data) >= _SAMPLE_BYTES:
-            took = max(1e-6, time.thread_time() - began)
-            now = _SORTING_SECONDS * len(block.data) / took
-            self._most_kept = max(now, self._most_kept * _FORGETTING)
+            speed = len(block.data) / max(1e-6, time.thread_time() - began)
+            self._most_kept = max(_SORTING_SECONDS * speed, self._most_kept * _FORGETTING)
             self._samples += 1
 
     def _sort_all(self) -> None:
@@ -192,8 +191,7 @@ class Intake:
             self._yields_until = now + _HEAVY_SECONDS
             self._share.set(_YIELDING)
         elif self._yields_until is not None and now >= self._yields_until:
-            self._yields_until = None
-            self._share.set(0)
+            self._yields_until = None if self._share.set(0) else now + _HEAVY_SECONDS
 
 
 def widened(pipe: IO[bytes]) -> int:

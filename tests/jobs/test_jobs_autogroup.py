@@ -40,20 +40,20 @@ def test_what_came_too_early_is_given_again(tmp_path: Path, monkeypatch: pytest.
     group = Autogroup(path)
     with monkeypatch.context() as patch:
         patch.setattr("jobs.autogroup.os.write", _refusing(errno.EAGAIN))
-        group.set(19)
+        assert not group.set(19)
     assert path.read_bytes() == b""
-    group.set(19)
+    assert group.set(19)
     assert path.read_bytes() == b"19"
 
 
 def test_a_kernel_without_them_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file, or one that takes nothing: then all goes on as it was."""
-    Autogroup(tmp_path / "none").set(19)
+    assert Autogroup(tmp_path / "none").set(19)
     assert not (tmp_path / "none").exists()
     path = tmp_path / "autogroup"
     path.touch()
     monkeypatch.setattr("jobs.autogroup.os.write", _refusing(errno.EIO))
-    Autogroup(path).set(19)
+    assert Autogroup(path).set(19)
 
 
 @pytest.mark.skipif(not OURS.exists(), reason="this kernel has no autogroups: CONFIG_SCHED_AUTOGROUP")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -213,6 +214,33 @@ def test_the_job_has_the_processors_first_while_it_floods(tmp_path: Path, share:
     _Fed(tmp_path, watched()).run()
     assert b"19" in given
     assert share.read_bytes().startswith(b"0")
+
+
+def test_a_value_that_the_kernel_refused_is_given_again(
+    tmp_path: Path, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else we would stand back for ever after one flood."""
+    group, refusals = Autogroup(share), [19, 0, 0]
+
+    def refusing(nice: int) -> bool:
+        if refusals and refusals[0] == nice:
+            refusals.pop(0)
+            return False
+        return Autogroup.set(group, nice)
+
+    monkeypatch.setattr("jobs.intake.Autogroup", lambda: SimpleNamespace(set=refusing))
+    calm = threading.Event()
+
+    def gusts() -> Iterable[bytes]:
+        for at in (0, 200):
+            yield _tagged(range(at, at + 200))
+            calm.wait(0.01)
+        deadline = time.monotonic() + 30.0
+        while refusals and time.monotonic() < deadline:  # nothing is printed, and it is given all the same
+            calm.wait(0.01)
+
+    _Fed(tmp_path, gusts()).run()
+    assert refusals == []
 
 
 def test_what_is_no_flood_is_never_kept(tmp_path: Path, share: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from jobs.errors import StoreError
 from jobs.hostfile import write_atomically
 from jobs.logparts import log_size, parts
-from jobs.logrepair import repair
+from jobs.logrepair import cut_back, repair
 from jobs.logstore import PIECE_BYTES, Stream
 from jobs.logwriter import LogWriter
 from jobs.slurm import Papers
@@ -113,7 +113,6 @@ class Output:
 
     log: LogWriter
     papers: Papers
-    log_path: Path
     marks: Path
     read_before: tuple[int, int] = (0, 0)
     tail: deque[str] = field(default_factory=lambda: deque[str](maxlen=_TAIL_LINES))
@@ -153,7 +152,7 @@ class Output:
         self._marked_at = now
         self.log.flush()
         offsets = [source.offset - source.labels.unread for source in self._sources]
-        line = " ".join(map(str, (log_size(self.log_path), *offsets)))
+        line = " ".join(map(str, (self.log.end, *offsets)))
         # without it the next runner begins at the mark before
         with contextlib.suppress(OSError), self.marks.open("a", encoding="ascii") as file:
             file.write(f"{line}\n")
@@ -192,12 +191,12 @@ def resume(log: Path, marks: Path) -> tuple[int, int]:
     known = _marks(marks)
     for count, (end, out, err) in reversed(tuple(enumerate(known, start=1))):
         if newest.start <= end <= size:
-            _cut(newest.path, end - newest.start)
+            cut_back(log, end)
             _keep_marks(marks, known[:count])
             return (out, err)
     if newest.start == 0:
         _keep_marks(marks, [])
-        _cut(newest.path, 0)
+        cut_back(log, 0)
         return (0, 0)
     # a new part was begun since the last mark: a few seconds are written twice rather than lost
     return next(((out, err) for end, out, err in reversed(known) if end <= size), (0, 0))
@@ -219,12 +218,5 @@ def _keep_marks(path: Path, marks: list[tuple[int, int, int]]) -> None:
     text = "".join(f"{end} {out} {err}\n" for end, out, err in marks)
     try:
         write_atomically(path, text)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error
-
-
-def _cut(path: Path, size: int) -> None:
-    try:
-        os.truncate(path, size)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}. Next: check the state directory") from error

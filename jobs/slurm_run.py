@@ -71,7 +71,7 @@ def attend(folder: Path, plan: SlurmPlan, *, cancel: int, wall: Callable[[], flo
     read_before = (0, 0) if before is None else resume(log, files.read)
     wishes = _Wishes(folder, cancel)
     with LogWriter(log, wall, limit=plan.log_limit) as writer:
-        output = Output(writer, files.papers, log, files.read, read_before)
+        output = Output(writer, files.papers, files.read, read_before)
         try:
             number = _number(folder, plan, wishes, adopted=before is not None)
         except LauncherRefused as error:

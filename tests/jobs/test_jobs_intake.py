@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,7 +30,7 @@ PLAN = AttemptPlan(
     job=7, attempt=1, launcher=OLD, argv=("mpirun",), env={}, cwd="", token="0" * 32, grace=1.0
 )
 _RANKS = 3
-# A launcher that prints as fast as it can: each rank's lines, which break off where 4.1 breaks them off.
+# A launcher that prints as fast as it can, and breaks off in each line: nothing takes longer to sort.
 _FLOOD = """
 import itertools, os, sys
 print("up", flush=True)
@@ -89,10 +88,10 @@ class _Fed:
                 while left:
                     left = left[pipe.write(left) :]
 
-    def run(self, plan: AttemptPlan = PLAN) -> Sorter:
+    def run(self) -> Sorter:
         """Take in all of it, as a runner does."""
         with LogWriter(self.log, time.time) as log, self._pipe, selectors.DefaultSelector() as selector:
-            sorter = Sorter(plan, log)
+            sorter = Sorter(PLAN, log)
             intake = Intake(sorter, log)
             selector.register(widened(self._pipe), selectors.EVENT_READ)
             self._thread.start()
@@ -106,6 +105,19 @@ class _Fed:
             intake.finish()
         self._thread.join()
         return sorter
+
+
+def _waiting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gather how much is kept each time that something is."""
+    found: list[int] = []
+    put = Spool.put
+
+    def watched(spool: Spool, at: float, stream: Stream, data: bytes) -> None:
+        put(spool, at, stream, data)
+        found.append(spool.waiting)
+
+    monkeypatch.setattr(Spool, "put", watched)
+    return found
 
 
 def _tagged(numbers: range) -> bytes:
@@ -135,32 +147,17 @@ def test_who_prints_for_long_is_read_while_it_is_sorted(
 ) -> None:
     """What is kept is neither older than allowed nor more, though no pause comes."""
     monkeypatch.setattr("jobs.intake._KEPT_BYTES", 200_000)
-    most = 0
-    put = Spool.put
-
-    def watched(spool: Spool, at: float, stream: Stream, data: bytes) -> None:
-        nonlocal most
-        put(spool, at, stream, data)
-        most = max(most, spool.waiting)
-
-    monkeypatch.setattr(Spool, "put", watched)
+    waiting = _waiting(monkeypatch)
     fed = _Fed(tmp_path, (_tagged(range(at, at + 2000)) for at in range(0, 30_000, 2000)))
     fed.run()
     assert _counted(_lines(fed.log)) == dict.fromkeys(range(_RANKS), 30_000)
-    assert 200_000 <= most < 200_000 + 2 * 2**20  # a pipe full more
+    assert 200_000 <= max(waiting) < 200_000 + 2 * 2**20  # a pipe full more
 
 
 def test_what_takes_long_to_sort_is_kept_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job's end waits for it: a second's work is kept, by the speed of what was sorted last."""
     monkeypatch.setattr("jobs.intake._SORTING_SECONDS", 0.02)
-    most, put = 0, Spool.put
-
-    def watched(spool: Spool, at: float, stream: Stream, data: bytes) -> None:
-        nonlocal most
-        put(spool, at, stream, data)
-        most = max(most, spool.waiting)
-
-    monkeypatch.setattr(Spool, "put", watched)
+    waiting = _waiting(monkeypatch)
     broken = b"".join(
         b"[1,%d]<stdout>:%d of[1,%d]<stdout>: rank %d\n" % (rank, number, rank, rank)
         for number in range(30_000)
@@ -169,7 +166,7 @@ def test_what_takes_long_to_sort_is_kept_less(tmp_path: Path, monkeypatch: pytes
     fed = _Fed(tmp_path, [broken[at : at + 200_000] for at in range(0, len(broken), 200_000)])
     fed.run()
     assert _counted(_lines(fed.log)) == dict.fromkeys(range(_RANKS), 30_000)
-    assert 0 < most < 2 * 2**20  # a pipe full, and 20 ms of sorting
+    assert 0 < max(waiting) < 2 * 2**20  # a pipe full, and 20 ms of sorting
 
 
 def test_old_output_is_sorted_though_more_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +259,7 @@ def test_what_is_no_flood_is_never_kept(tmp_path: Path, share: Path) -> None:
 def test_long_lines_are_no_lines_to_keep(tmp_path: Path) -> None:
     """Of a line that is in the log in part it can't be said what another sorter would have to begin with."""
     fed = _Fed(tmp_path, [b"[1,0]<stdout>:" + b"x" * 3_000_000 + b"\n" + _tagged(range(20_000))])
-    fed.run(replace(PLAN, launcher=OLD))
+    fed.run()
     lines = _lines(fed.log)
     long = [line for line in lines if line.text.startswith(b"x")]
     assert b"".join(line.text for line in long) == b"x" * 3_000_000

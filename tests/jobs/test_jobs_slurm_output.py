@@ -92,7 +92,7 @@ def reading(folder: Path, stack: ExitStack, *, limit: int | None = None) -> tupl
     log = folder / "log"
     before = resume(log, files.read)
     writer = stack.enter_context(LogWriter(log, wall, limit=limit))
-    return Output(writer, files.papers, log, files.read, before), writer
+    return Output(writer, files.papers, files.read, before), writer
 
 
 def texts(log: Path) -> list[tuple[int | None, Stream, bytes]]:

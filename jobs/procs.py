@@ -12,8 +12,15 @@ from pathlib import Path
 from jobs.launchers import TOKEN
 
 _PROC = Path("/proc")
-_SESSION = 3  # fields of /proc/PID/stat behind the name, see proc(5): state, ppid, pgrp, session, ...
+_STATE = 0  # fields of /proc/PID/stat behind the name, see proc(5)
+_SESSION = 3
+_FLAGS = 6
 _START = 19
+_START_CODE = 23  # the last of these that an execve(2) sets
+_ENV_START, _ENV_END = 47, 48
+_KERNEL_OR_EXITING = 0x00200000 | 0x00000004  # linux/sched.h: PF_KTHREAD, PF_EXITING
+# How long a process may be in the middle of an execve(2): what takes longer waits for a disk.
+_EXEC_SECONDS = 0.2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # How long what was killed may take to be gone; only what waits in the kernel for a device takes longer.
 _DEATH_SECONDS = 1.0
@@ -39,7 +46,7 @@ def end_all(token: str, session: int | None = None) -> int:
     They are gone when it returns, but for one that can't be killed (it waits for a device).
     """
     ended: set[tuple[int, int | None]] = set()
-    # After the last one is gone too: a process in the middle of an execve(2) shows no environment.
+    # After the last one is gone too: one that we may not stop may have started another meanwhile.
     while held := _stopped(token, session, ended):
         try:
             for descriptor in held:
@@ -137,16 +144,41 @@ def _pids() -> Iterator[int]:
 
 
 def _belongs(pid: int, token: str, session: int | None) -> bool:
-    fields = _stat(pid)
-    if fields is None or fields[0] in {b"Z", b"X"}:
+    if (fields := _living(pid)) is None:
         return False
     if session is not None and int(fields[_SESSION]) == session:
         return True
-    try:
-        environ = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:  # another user's, or gone
+    return f"{TOKEN}={token}".encode() in _environ(pid).split(b"\0")
+
+
+def _environ(pid: int) -> bytes:
+    """Read a process's environment; empty if it has none, is gone, or is another user's.
+
+    In the middle of an execve(2) a process shows none, though it will have one: it is looked at again.
+    """
+    until = time.monotonic() + _EXEC_SECONDS
+    while True:
+        try:
+            environ = (_PROC / str(pid) / "environ").read_bytes()
+        except OSError:
+            return b""
+        if environ or not _has_hidden_environ(pid) or time.monotonic() > until:
+            return environ
+        os.sched_yield()  # the kernel has no word for the end of it, and it takes less than a millisecond
+
+
+def _has_hidden_environ(pid: int) -> bool:
+    """Tell of a process that showed no environment whether it has one now, or does not have it yet."""
+    fields = _living(pid)
+    if fields is None or int(fields[_FLAGS]) & _KERNEL_OR_EXITING:
         return False
-    return f"{TOKEN}={token}".encode() in environ.split(b"\0")
+    return fields[_START_CODE] == b"0" or fields[_ENV_START] != fields[_ENV_END]
+
+
+def _living(pid: int) -> list[bytes] | None:
+    """Read the fields of a process that did not end yet."""
+    fields = _stat(pid)
+    return None if fields is None or fields[_STATE] in {b"Z", b"X"} else fields
 
 
 def _stat(pid: int) -> list[bytes] | None:

@@ -31,12 +31,14 @@ _STAGED = re.compile(r"[0-9a-f]{32}")  # only such a token can be the name of a 
 
 # What is found is stopped first, until nothing new is found: it can neither fork nor start a companion again
 # then. One grep for all processes where it knows -z (GNU's, most of busybox's): 20 ms instead of 2 s. Else
-# one for each, but for kernel threads (no exe) and processes of others (environ not readable).
+# one for each, but for kernel threads (no exe) and processes of others (environ not readable). One look would
+# not do: in the middle of an execve(2) a process shows no environment.
 _SCRIPT = """\
 exec 2>/dev/null
 mark='{name}={token}'
 if printf 'a\\0b\\0' | grep -qzxF b; then
   carriers() {{ grep -lzxF "$mark" "$@"; }}
+  enough=3
 else
   carriers() {{
     for environ in "$@"; do
@@ -44,6 +46,7 @@ else
         tr '\\0' '\\n' <"$environ" | grep -qxF "$mark" && echo "$environ"
     done
   }}
+  enough=2
 fi
 found() {{
   for environ in $(carriers /proc/[0-9]*/environ); do
@@ -55,14 +58,14 @@ found() {{
 hold() {{
   held=''
   looks=0
-  fresh=yes
-  while [ "$fresh" ] && [ $looks -lt 20 ]; do
+  calm=0
+  while [ $calm -lt $enough ] && [ $looks -lt 20 ]; do
     looks=$((looks + 1))
-    fresh=''
+    calm=$((calm + 1))
     for pid in $(found); do
       case " $held " in
         *" $pid "*) ;;
-        *) kill -STOP "$pid" && held="$held $pid" && fresh=yes ;;
+        *) kill -STOP "$pid" && held="$held $pid" && calm=0 ;;
       esac
     done
   done
@@ -84,7 +87,7 @@ while [ "$held" ] && [ $round -lt 20 ]; do
   hold
 done
 left=0
-for pid in $(found); do left=$((left + 1)); done
+for pid in $held; do left=$((left + 1)); done
 """
 
 _REMOVE = """

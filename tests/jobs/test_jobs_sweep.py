@@ -220,6 +220,25 @@ def test_any_posix_shell_will_do(tmp_path: Path, shell: str, grep: str) -> None:
     assert not procs.of_job(_TOKEN)
 
 
+@pytest.mark.usefixtures("nothing_left")
+def test_who_shows_no_environment_at_first_is_ended(tmp_path: Path) -> None:
+    """In the middle of an execve(2) a process shows none: its node is looked at more than once."""
+    _start(_IGNORANT)
+    first_look = tmp_path / "first-look"
+    blind = tmp_path / "grep"
+    blind.write_text(
+        f'#!/bin/sh\ncase $1 in -l*) mkdir {first_look} && exit 1 ;; esac\nexec {shutil.which("grep")} "$@"\n'
+    )
+    blind.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-s"], input=script(_TOKEN).encode(), capture_output=True, env=env, check=True
+    )
+    assert first_look.exists()
+    assert done.stdout == b"sciabc-swept 1 0\n"
+    assert not procs.of_job(_TOKEN)
+
+
 def test_a_login_that_greets_is_understood(sshd: Sshd, tmp_path: Path, new: Launcher) -> None:
     """Whatever a shell's startup file prints, the answer is found behind it."""
     (sshd.folder / ".bashrc").write_text("echo sciabc-swept; echo welcome; seq 20000\n")

@@ -47,12 +47,10 @@ _END_SECONDS = 60.0
 _CLEAN_SECONDS = 30.0
 _BURSTS = 12
 _BURST = 20_000  # lines
-_FLOOD = f"""{CHILD}
-if [ "${{PMI_RANK-$OMPI_COMM_WORLD_RANK}}" != 0 ]; then
-i=0
-while [ $i -lt {LINES} ]; do echo "line $i"; i=$((i + 1)); sleep 0.01; done
-exit
+_FLOOD = f"""
+if [ "${{PMI_RANK-$OMPI_COMM_WORLD_RANK}}" != 0 ]; then {PROGRAM} exit
 fi
+{CHILD}
 i=0
 while [ $i -lt {_BURSTS * _BURST} ]; do
 seq -f 'line %.0f{FILLER.decode()}' $i $((i + {_BURST - 1})); i=$((i + {_BURST})); sleep 0.1; done

@@ -1,26 +1,27 @@
 """How fast the output of other machines is captured, against `mpirun > file` with the same arguments.
 
-    python tests/bench/cluster_output.py [--lines 1000000] [--rounds 5] [--nodes 4] [--launcher open-mpi-5]
+    python tests/bench/cluster_output.py [--lines 1000000] [--rounds 7] [--nodes 4] [--launcher open-mpi-5]
         [--program seq|python|unbuffered] [--who first|all]
 
 In the lab, on real sshd: needs root. A head and so many nodes, a rank on each, none on the head. The lines
 come from the first rank (`first`: the others print nothing), or a share of them from each (`all`). Rounds
 alternate: a client submits the job, and its attempt's status says how long it took, from before the launcher
-starts until its log is whole and the nodes are clean; and the very command line of that job is started by
-hand, once into a file and once through a cat. In each round each also runs with one line, and the rate is
-that of the other lines. Beside it stands what each has in its file: Open MPI 4.1 leaves out many short lines.
+starts until all that was printed is in files and nothing of the job is left; and the very command line of
+that job is started by hand, once into a file and once through a cat. In each round each also runs with one
+line, and the rate is that of the other lines, made of the medians of all rounds. Beside it stands what each
+has in its file: Open MPI 4.1 leaves out many short lines.
 
 What a head does for ranks of its own alone is measured by `tests/bench/job_output.py`.
 """
 
 import argparse
-import statistics
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.bench.job_output import Took, rate
 from tests.lab.flight import JOBS, Flight
 from tests.lab.image import HOME, REPOSITORY
 from tests.lab.lab import Lab
@@ -78,7 +79,7 @@ def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description="Measure the capture of output that comes over ssh.")
     parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--nodes", type=int, default=4, help="machines that compute, beside the head")
     parser.add_argument("--launcher", type=Launcher, choices=[*Launcher], action="append")
     parser.add_argument("--program", choices=[*_PROGRAMS], action="append")
@@ -114,20 +115,21 @@ def measure(flight: Flight, launcher: Launcher, program: str, who: str, lines: i
         timeout=120 + rounds * 180,
     ).stdout
     told = [tuple(map(float, line.split())) for line in said.splitlines()]
-    rates: list[float] = []
-    pipes: list[float] = []
+    plainly: list[Took] = []
+    ours: list[Took] = []
+    piped: list[Took] = []
     print(f"{launcher.value}, {program}, {who}:")
     for one, all_of_them in zip(told[::2], told[1::2], strict=True):
-        plain, found, ours, captured, piped = all_of_them
-        rates.append((plain - one[0]) / (ours - one[2]))
-        pipes.append((plain - one[0]) / (piped - one[4]))
+        plain, found, took, captured, pipe = all_of_them
+        plainly.append(Took(one[0], plain))
+        ours.append(Took(one[2], took))
+        piped.append(Took(one[4], pipe))
         print(
-            f"  > file {plain:6.2f} s ({one[0]:.2f} for one) {found:9,.0f} lines   captured {ours:6.2f} s "
-            f"({one[2]:.2f} for one) {captured:9,.0f} lines   rate {rates[-1]:.2f} x "
-            f"(| cat: {pipes[-1]:.2f} x)",
+            f"  > file {plain:6.2f} s ({one[0]:.2f} for one) {found:9,.0f} lines   captured {took:6.2f} s "
+            f"({one[2]:.2f} for one) {captured:9,.0f} lines   | cat {pipe:6.2f} s",
             flush=True,
         )
-    print(f"  rate median {statistics.median(rates):.2f} x; | cat > file {statistics.median(pipes):.2f} x")
+    print(f"  rate {rate(plainly, ours):.2f} x; | cat > file {rate(plainly, piped):.2f} x")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ _AT_ONCE = 16
 _EARNED_SECONDS = 0.02
 # What is kept is sorted when no more than that comes in a turn, when it is so old, or when it is so much or
 # takes so long, as far as is known by what was sorted before: a job's end waits for it. In a turn so many
-# chunks of it are sorted, and half as many read.
+# chunks of it are sorted, and one is read: more would keep us from seeing that the launcher has ended.
 _CALM = 16 * 1024
 _KEPT_SECONDS = 1.0
 _KEPT_BYTES = 32 * 1024 * 1024
@@ -43,7 +43,7 @@ _SORTING_SECONDS = 1.0
 _SAMPLE_BYTES = 4096
 _SAMPLES = 2  # the first one takes several times as long
 _FORGETTING = 0.8
-_SORTED = 8
+_SORTED = 2
 # While so much comes in a turn, and so long after it, the job has the processors first.
 _HEAVY = 4096
 _HEAVY_SECONDS = 0.1
@@ -82,7 +82,7 @@ class Intake:
             descriptor: Does not block, see ``widened``.
             stream: Which of the two it is.
         """
-        reads = 1 if self._spool is None else _SORTED // 2 if self._sorting else _READS
+        reads = 1 if self._spool is None or self._sorting else _READS
         with contextlib.suppress(BlockingIOError):
             for _ in range(reads):
                 if not (data := os.read(descriptor, _CHUNK)):

@@ -221,32 +221,25 @@ def _last_words(log: Path) -> str:
 
 
 def counted(log: Path, counts: Counter[int]) -> Iterator[str]:
-    """Count the lines of each rank, up to the first that is wrong; give what is wrong.
-
-    A rank's last line may be cut: whoever was killed had printed no more of it.
-    """
-    wrong: dict[int, str] = {}
-    cut: dict[int, str] = {}
+    """Count the lines of each rank, up to the first that is wrong; give what is wrong."""
+    astray: set[int] = set()
     *records, rest = log.read_bytes().split(b"\n") if log.exists() else [b""]
     if rest:
         yield f"the log ends in the middle of a record: {rest[-80:]!r}"
-    for record in records:
+    for number, record in enumerate(records, 1):
         try:
             line = parse_line(record)
         except JobsError as error:
             yield f"damaged log: {error}"
             continue
-        if line.rank is None or line.rank in wrong or not line.text.startswith(b"line"):
+        due = counts[line.rank if line.rank is not None else -1]
+        if line.rank is None or line.rank in astray or not line.text.startswith(b"line"):
             continue
-        due = b"line %d" % counts[line.rank]
-        if line.rank in cut:
-            wrong[line.rank] = cut[line.rank]
-        elif line.text.removesuffix(FILLER) == due:
+        if line.text.removesuffix(FILLER) == b"line %d" % due:
             counts[line.rank] += 1
-        else:
-            kind = cut if (due + FILLER).startswith(line.text) else wrong
-            kind[line.rank] = f"rank {line.rank}: {line.text!r} where {due!r} was due"
-    yield from wrong.values()
+        elif number < len(records):  # the last one may be cut, where the runner was killed
+            astray.add(line.rank)
+            yield f"rank {line.rank}: {line.text!r} where {due} was due"
 
 
 def _left(token: str, folder: Path) -> Iterator[str]:
